@@ -1,0 +1,32 @@
+"""Which rows learn, check or examine: by hash, so that it stays as rows come and go."""
+
+import hashlib
+import re
+import unicodedata
+
+from studio.core.rows import Body, Split
+
+DEFAULT_CHECK_SHARE = 0.1
+"""Share of rows held back for the curve when nobody says otherwise."""
+
+
+def group_of(body: Body) -> str:
+    """A key (16 hex digits) that near-duplicate rows share: the question, without its dress.
+
+    Case, width (NFKC), punctuation and spaces do not count. Two rows that ask the same thing must
+    never stand on both sides of a split: the answer to one gives the other away.
+    """
+    asked = " ".join(m.content for m in body.messages if m.role == "user") or body.response
+    bare = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", asked).casefold())
+    return hashlib.sha256((bare or asked).encode()).hexdigest()[:16]
+
+
+def place(salt: str, group: str) -> float:
+    """The group's fixed place in [0, 1), uniform over groups; ``salt`` is the dataset's."""
+    digest = hashlib.sha256(f"{salt}\n{group}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def split_of(salt: str, group: str, check_share: float = DEFAULT_CHECK_SHARE) -> Split:
+    """Train or check. Exam rows are only ever chosen by a person."""
+    return Split.CHECK if place(salt, group) < check_share else Split.TRAIN
