@@ -1,0 +1,1 @@
+"""Torch, transformers and peft at work. Runs only inside worker processes."""
