@@ -1,0 +1,46 @@
+"""What every test shares: quiet, offline workers, and the real rows beside the clone."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    # Spinning OpenMP threads make small tensor updates hundreds of times slower on busy cores.
+    "OMP_WAIT_POLICY": "passive",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def pytest_configure() -> None:
+    """Set before the first test module is imported, since the libraries read it as they load."""
+    os.environ.update(ENVIRONMENT)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if shutil.which("nvidia-smi"):
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="no NVIDIA device"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of this clone."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the clone; tests that need it are skipped without it."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no shared folder beside the clone")
+    return folder
