@@ -1,0 +1,46 @@
+"""What was decided at the start of a run and what every resume must obey.
+
+The same recipe and the same plan on the same machine give the same bytes; so a resume compares
+the plan it would make now with the one that was written, and says where they part.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Decisions of the engine for one run.
+
+    ``attention`` is ``segments`` (rows end to end in one sequence, each attending to itself) or
+    ``padded`` (one row a line, the model's own attention). ``lr`` is the resolved peak rate,
+    ``max_length`` the resolved limit in word pieces, ``total`` the number of updates.
+    """
+
+    device: str
+    dtype: str
+    threads: int
+    attention: str
+    lr: float
+    max_length: int
+    total: int
+    eval_every: int
+    instructions: str
+    versions: Mapping[str, str]
+    template_hash: str
+    rows_hash: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as JSON; :meth:`from_json` is the inverse."""
+        return asdict(self) | {"versions": dict(self.versions)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The plan that :meth:`as_json` wrote; unknown keys are left aside."""
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+    def differences(self, other: "Plan") -> dict[str, tuple[Any, Any]]:
+        """Field by field, where ``other`` decides differently: {field: (self, other)}."""
+        mine, theirs = self.as_json(), other.as_json()
+        return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}

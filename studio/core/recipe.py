@@ -1,0 +1,119 @@
+"""What the person asked for: which base, which rows, which method, which training knobs.
+
+A recipe is written once at the start of a run and never changed; what the machine then decided
+about it stands in the plan (:mod:`studio.core.plan`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from studio.core.errors import UserMistake
+from studio.core.knobs import Knob, Value, read_knobs
+
+SCHEDULES = ("cosine", "linear", "constant")
+
+TRAINING_KNOBS: tuple[Knob, ...] = (
+    Knob("epochs", "float", 3.0, above=0, high=10_000),
+    Knob("steps", "int", None, low=1, high=100_000_000),
+    Knob("batch", "int", 8, low=1, high=4096),
+    Knob("accumulate", "int", 1, low=1, high=4096),
+    Knob("lr", "float", None, above=0, high=10),
+    Knob("schedule", "choice", "cosine", choices=SCHEDULES),
+    Knob("warmup", "float", 0.05, low=0, high=1_000_000),
+    Knob("max_length", "int", None, low=8, high=1_000_000),
+    Knob("check", "float", 0.1, low=0, high=0.9),
+    Knob("eval_every", "int", None, low=0, high=1_000_000),
+    Knob("save_every", "int", 50, low=0, high=1_000_000),
+    Knob("sample_every", "int", 0, low=0, high=1_000_000),
+    Knob("seed", "int", 0, low=0, high=2**31 - 1),
+    Knob("shuffle", "flag", True),
+    Knob("clip", "float", 1.0, low=0, high=1e6),
+    Knob("weight_decay", "float", 0.0, low=0, high=10),
+    Knob("precision", "choice", "auto", choices=("auto", "float32", "bfloat16")),
+)
+"""``steps`` (updates) wins over ``epochs``; ``warmup`` below 1 is a share of all updates, else
+updates; ``eval_every`` None is once a pass; 0 switches an ``…_every`` off; ``clip`` 0 is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training knobs, read and checked. Units as in :data:`TRAINING_KNOBS`."""
+
+    epochs: float = 3.0
+    steps: int | None = None
+    batch: int = 8
+    accumulate: int = 1
+    lr: float | None = None
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    max_length: int | None = None
+    check: float = 0.1
+    eval_every: int | None = None
+    save_every: int = 50
+    sample_every: int = 0
+    seed: int = 0
+    shuffle: bool = True
+    clip: float = 1.0
+    weight_decay: float = 0.0
+    precision: str = "auto"
+
+    @classmethod
+    def read(cls, given: Mapping[str, object]) -> Self:
+        """Check ``given`` against the knobs; raises UserMistake with every problem at once."""
+        values: dict[str, Any] = read_knobs(TRAINING_KNOBS, given)
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base model of a run: where it lies, and the hash of what it was at the start."""
+
+    id: str
+    folder: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """The rows of a run: a dataset at one version."""
+
+    dataset: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything a person chose for one run."""
+
+    name: str
+    base: Base
+    rows: Lessons
+    method: str
+    knobs: Mapping[str, Value] = field(default_factory=dict)
+    training: Training = field(default_factory=Training)
+    questions: tuple[str, ...] = ()
+    created: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The recipe as JSON; :meth:`from_json` is the inverse."""
+        return asdict(self) | {"knobs": dict(self.knobs), "questions": list(self.questions)}
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read a stored or given recipe; raises UserMistake for a shape that is none."""
+        try:
+            assert isinstance(data, Mapping)
+            return cls(
+                name=str(data.get("name", "")),
+                base=Base(**data["base"]),
+                rows=Lessons(**data["rows"]),
+                method=str(data["method"]),
+                knobs=dict(data.get("knobs", {})),
+                training=Training.read(data.get("training", {})),
+                questions=tuple(data.get("questions", ())),
+                created=str(data.get("created", "")),
+            )
+        except (AssertionError, KeyError, TypeError) as error:
+            raise UserMistake("recipe.shape", problem=str(error)[:120]) from None
