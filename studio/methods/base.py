@@ -1,0 +1,48 @@
+"""What every tuning method says of itself. Knows sheets and knobs, no torch."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from studio.core.knobs import Knob, Value
+from studio.core.sheets import Sheet
+from studio.methods.sites import Site
+
+BYTES_PER_TRAINED_VALUE = 4
+"""Trained tensors are kept and saved in 32-bit floats."""
+
+
+class Method(Protocol):
+    """A tuning method. ``id`` is the field's own name; its sentences are ``methods.<id>.*``."""
+
+    @property
+    def id(self) -> str:
+        """The method's name on the command line and in recipes."""
+        ...
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """Its settings, in the order of its form."""
+        ...
+
+    @property
+    def adapter(self) -> bool:
+        """Whether the result is a small PEFT adapter folder rather than changed tensors."""
+        ...
+
+    def sites(self, sheet: Sheet, values: Mapping[str, Value]) -> tuple[Site, ...]:
+        """What it changes in the model of ``sheet``; raises UserMistake where it cannot."""
+        ...
+
+    def learning_rate(self, sheet: Sheet) -> float:
+        """A peak learning rate that learns on a model of this width."""
+        ...
+
+
+def width_rate(sheet: Sheet, factor: float) -> float:
+    """A peak rate that falls with the model's width: ``5e-5 * factor * (2000 / hidden)^0.781``.
+
+    The exponent is the fit over Llama models in Schulman and Thinking Machines Lab, "LoRA Without
+    Regret", 2025, which also finds a factor of 10 between LoRA and training everything.
+    """
+    rate = 5e-5 * factor * (2000 / max(sheet.hidden, 1)) ** 0.781
+    return float(f"{min(rate, 2e-3):.2g}")

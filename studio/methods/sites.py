@@ -1,0 +1,55 @@
+"""Sites: what a method changes in a model, as data.
+
+A method answers "where and how large"; the engine knows how each kind of site is built in torch,
+trained, saved, and run beside the untouched model. Counts, files and lanes all read the same
+sites, so they cannot disagree.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """A delta ``scale * B @ A`` beside a linear layer: A is (r, inputs), B is (outputs, r).
+
+    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. A starts random, B at
+    zero, so that training starts from the untouched model.
+    """
+
+    module: str
+    inputs: int
+    outputs: int
+    r: int
+    scale: float
+    dropout: float = 0.0
+
+    @property
+    def trainable(self) -> int:
+        """Trainable values."""
+        return self.r * (self.inputs + self.outputs)
+
+    @property
+    def added(self) -> int:
+        """Values that the model did not have before."""
+        return self.trainable
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A tensor of the model that is trained itself, by its full name."""
+
+    tensor: str
+    size: int
+
+    @property
+    def trainable(self) -> int:
+        """Trainable values."""
+        return self.size
+
+    @property
+    def added(self) -> int:
+        """Nothing new: the tensor was there before."""
+        return 0
+
+
+Site = LowRank | Changed
