@@ -13,15 +13,16 @@ from typing import Any, Self
 class Plan:
     """Decisions of the engine for one run.
 
-    ``attention`` is ``segments`` (rows end to end in one sequence, each attending to itself) or
-    ``padded`` (one row a line, the model's own attention). ``lr`` is the resolved peak rate,
+    ``path`` is ``segments`` (a micro-batch end to end in one sequence, each row attending to
+    itself, the head only where a label is) or ``rows`` (row by row through the model's own
+    forward, for architectures on which the first was measured not to agree). ``lr`` is the resolved peak rate,
     ``max_length`` the resolved limit in word pieces, ``total`` the number of updates.
     """
 
     device: str
     dtype: str
     threads: int
-    attention: str
+    path: str
     lr: float
     max_length: int
     total: int

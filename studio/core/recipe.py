@@ -29,7 +29,6 @@ TRAINING_KNOBS: tuple[Knob, ...] = (
     Knob("seed", "int", 0, low=0, high=2**31 - 1),
     Knob("shuffle", "flag", True),
     Knob("clip", "float", 1.0, low=0, high=1e6),
-    Knob("weight_decay", "float", 0.0, low=0, high=10),
     Knob("precision", "choice", "auto", choices=("auto", "float32", "bfloat16")),
 )
 """``steps`` (updates) wins over ``epochs``; ``warmup`` below 1 is a share of all updates, else
@@ -55,7 +54,6 @@ class Training:
     seed: int = 0
     shuffle: bool = True
     clip: float = 1.0
-    weight_decay: float = 0.0
     precision: str = "auto"
 
     @classmethod
