@@ -1,0 +1,1 @@
+"""Processes: starting, watching, stopping and finding them again. Never imports torch."""

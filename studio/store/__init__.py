@@ -1,0 +1,1 @@
+"""What must survive: the database, run folders, checkpoints, locks. Never imports torch."""

@@ -1,0 +1,95 @@
+"""The append-only log of one run: a line per event, numbered, with the attempt that wrote it.
+
+A line counts once its newline stands; what a crash left behind it is cut off by the next attempt.
+Order is that of ``seq``; the clock is noted for people and decides nothing.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from studio.core.events import Event
+from studio.store.atomic import DISK, Disk, append_line, sync_descriptor
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """The events in ``path``, in order; lines that are torn or damaged are left out."""
+    for event, _ in _read(path):
+        yield event
+
+
+class EventLog:
+    """The events of one run, open for appending by its one trainer."""
+
+    def __init__(self, path: Path, *, disk: Disk = DISK) -> None:
+        self._path, self._disk = path, disk
+        self._seq, self._attempt, end = 0, 1, 0
+        for event, line_end in _read(path):
+            self._seq = max(self._seq, event["seq"])
+            self._attempt = max(self._attempt, event["attempt"] + 1)
+            end = line_end
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.ftruncate(self._descriptor, end)
+        disk.sync(path.parent)
+
+    @property
+    def attempt(self) -> int:
+        """1, or one more than the last attempt that said anything."""
+        return self._attempt
+
+    def append(self, event: Event, *, durable: bool = False) -> dict[str, Any]:
+        """Write one event down and return it as it stands there; ``durable`` waits for the disk.
+
+        Raises Refusal ``disk.full``, and ValueError for a number that JSON does not have.
+        """
+        numbers = {"seq": self._seq + 1, "attempt": self._attempt}
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        written = event.as_json() | numbers | {"at": moment}
+        form = json.dumps(written, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        append_line(
+            self._descriptor, form.encode("utf-8") + b"\n", path=self._path, disk=self._disk
+        )
+        self._seq += 1
+        if durable:
+            sync_descriptor(self._descriptor)
+        return written
+
+    def close(self) -> None:
+        """Close the file; what was appended stays."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _read(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each whole event with the place in the file where its line ends, in bytes."""
+    end = 0
+    try:
+        with open(path, "rb") as lines:
+            for line in lines:
+                end += len(line)
+                event = _event(line)
+                if event is not None:
+                    yield event, end
+    except FileNotFoundError:
+        return
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    numbered = isinstance(event, dict) and isinstance(event.get("event"), str)
+    if numbered and isinstance(event.get("seq"), int) and isinstance(event.get("attempt"), int):
+        return dict(event)
+    return None
