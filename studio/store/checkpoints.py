@@ -21,7 +21,10 @@ _MANIFEST = "manifest.json"
 _NAME = re.compile(r"step-(?P<step>\d+)(?P<older>\.older)?")
 
 Stamp = list[tuple[str, int, int]]
-"""Name, bytes and time of change of each file: while it stays, so does what a hash has proved."""
+"""Name, bytes and time of change of each file of a folder."""
+
+_PROVED: dict[Path, Stamp] = {}
+"""Folders whose hashes were right, for as long as their stamp stays: hashing gigabytes is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,6 @@ class Checkpoints:
     def __init__(self, path: Path, keep: int = 2, *, disk: Disk = DISK) -> None:
         assert keep >= 1
         self.path, self.keep, self._disk = path, keep, disk
-        self._proved: dict[Path, Stamp] = {}
 
     @contextmanager
     def writing(self, step: int) -> Iterator[Path]:
@@ -59,7 +61,7 @@ class Checkpoints:
             write_json(folder / _MANIFEST, {"step": step, "files": files}, disk=self._disk)
         if _sizes(final) != {name: facts["bytes"] for name, facts in files.items()}:
             raise Fault("checkpoint.damaged", step=step)
-        self._proved[final] = _stamp(final)
+        _PROVED[final] = _stamp(final)
         self._prune()
 
     def latest(self) -> Checkpoint | None:
@@ -93,12 +95,12 @@ class Checkpoints:
     def _is_valid(self, path: Path) -> bool:
         try:
             stamp = _stamp(path)
-            if self._proved.get(path) != stamp:
+            if _PROVED.get(path) != stamp:
                 name = _NAME.fullmatch(path.name)
                 assert name is not None
                 if _manifest(path) != {"step": int(name["step"]), "files": _files(path)}:
                     return False
-                self._proved[path] = stamp
+                _PROVED[path] = stamp
         except (OSError, ValueError):
             return False
         return True
