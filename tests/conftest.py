@@ -1,7 +1,9 @@
 """What every test shares: quiet, offline workers, and the real rows beside the clone."""
 
+import hashlib
 import os
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -43,4 +45,26 @@ def shared() -> Path:
     folder = REPOSITORY.parent / "shared"
     if not folder.is_dir():
         pytest.skip("no shared folder beside the clone")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def starter(pytestconfig: pytest.Config) -> Path:
+    """The starter as a model folder, read only; converted once and kept between sessions."""
+    from studio.core.errors import StudioError
+    from studio.engine.starter import convert_starter, find_starter
+
+    try:
+        packed = find_starter()
+    except StudioError as absent:
+        pytest.skip(str(absent))
+    sources = [REPOSITORY / "studio" / "engine" / name for name in ("gguf.py", "starter.py")]
+    key = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
+    key.update("|".join(map(version, ("gguf", "torch", "transformers"))).encode())
+    kept = pytestconfig.cache.mkdir("starter")
+    folder = kept / f"{packed.version}-{key.hexdigest()[:16]}"
+    if not folder.is_dir():
+        for older in kept.iterdir():
+            shutil.rmtree(older)
+        convert_starter(folder)
     return folder

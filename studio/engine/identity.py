@@ -1,0 +1,85 @@
+"""What a model is, to the byte: hashes of every file that loading reads.
+
+A run keeps the identity of its base model, so that a changed model is noticed before it is
+trained on. Knows nothing of what the files mean.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from studio.engine.configuration import read_json
+from studio.engine.model_files import read_files
+from studio.engine.progress import Progress, Report, unheard
+from studio.store.atomic import write_json
+
+SOURCE = "source.json"
+"""Where a downloaded or converted model keeps where it came from: ``{"kind", ...}``."""
+
+Identity = dict[str, Any]
+_CHUNK = 1 << 22
+
+
+def identity(folder: Path, *, cache: Path | None = None, report: Report = unheard) -> Identity:
+    """``{"kind": "folder"|"hub", "commit"?, "files": {name: [size, sha256]}, "hash"}``.
+
+    ``hash`` is one over all files. With ``cache``, a JSON file, hashes are kept there and reused
+    while a file's size and time of change stay the same.
+    """
+    files = read_files(folder)
+    known = _read_cache(cache)
+    kept: dict[str, list[Any]] = {}
+    total = sum(path.stat().st_size for path in files)
+    done = 0
+    for path in files:
+        at = path.stat()
+        entry = known.get(path.name, [None, None, None])
+        if entry[:2] != [at.st_size, at.st_mtime_ns]:
+            digest = hashlib.sha256()
+            for chunk in _chunks(path):
+                digest.update(chunk)
+                done += len(chunk)
+                report(Progress("hash", done, total, "bytes"))
+            entry = [at.st_size, at.st_mtime_ns, digest.hexdigest()]
+        else:
+            done += at.st_size
+        kept[path.name] = entry
+    if cache is not None and kept != known:
+        write_json(cache, kept)
+    found = {name: [size, digest] for name, (size, _, digest) in kept.items()}
+    return _origin(folder) | {"files": found, "hash": _over_all(found)}
+
+
+def identity_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of files that are other, new or gone between two identities."""
+    before, after = old["files"], new["files"]
+    names = sorted({*before, *after})
+    return tuple(name for name in names if before.get(name) != after.get(name))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _read_cache(cache: Path | None) -> dict[str, list[Any]]:
+    try:
+        data = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+    except (OSError, ValueError):
+        return {}
+    return {n: e for n, e in data.items() if isinstance(e, list) and len(e) == 3}
+
+
+def _origin(folder: Path) -> Identity:
+    source = folder / SOURCE
+    data = read_json(source) if source.is_file() else {}
+    if data.get("kind") == "hub":
+        return {"kind": "hub", "commit": data["commit"]}
+    return {"kind": "folder"}
+
+
+def _over_all(files: Mapping[str, list[Any]]) -> str:
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode("utf-8")).hexdigest()

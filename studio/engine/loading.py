@@ -1,0 +1,93 @@
+"""A base model and its tokenizer in memory, from a folder alone: nothing is looked up elsewhere.
+
+Every weight is frozen; what is trained is added by others. Code that a model brings is never run.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from transformers import (
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from studio.core.errors import Refusal, StudioError, UserMistake
+from studio.engine.configuration import is_text_part, model_class, read_config
+from studio.engine.model_files import vocabulary_file, weight_files
+from studio.engine.silence import silence
+
+# Where the weights of a model that also sees or hears keep those of its text part.
+_TEXT_NAMES = {r"^language_model\.": "", r"^model\.language_model\.": "model."}
+
+
+def load_model(
+    folder: Path, *, dtype: str, device: str = "cpu", attention: str = "sdpa"
+) -> PreTrainedModel:
+    """The model in ``folder`` with weights of ``dtype`` ("float32", "bfloat16") on ``device``.
+
+    It is in eval mode and nothing requires a gradient. Raises UserMistake naming the file for a
+    folder that is not whole or lacks tensors, Refusal where memory does not suffice.
+    """
+    silence()
+    config = read_config(folder)
+    try:
+        model = read_weights(
+            config,
+            weight_files(folder)[0],
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+            device_map=None if device == "cpu" else {"": device},
+            key_mapping=_TEXT_NAMES if is_text_part(folder, config) else None,
+            use_safetensors=True,
+        )
+    except StudioError:
+        raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise Refusal("models.no_memory", folder=folder.name) from error
+    except Exception as error:  # Every family and every kind of quantisation has its own.
+        reason = " ".join(str(error).split())[:200]
+        raise UserMistake("models.unloadable", folder=folder.name, reason=reason) from error
+    frozen: PreTrainedModel = model.requires_grad_(False).eval()
+    return frozen
+
+
+def read_weights(config: PreTrainedConfig, file: Path, **how: Any) -> PreTrainedModel:
+    """What transformers makes of ``config`` and the weights beside (and in) ``file``.
+
+    Raises UserMistake where tensors are missing, which transformers would fill with random values.
+    """
+    loaded: Any = model_class(config).from_pretrained(
+        file.parent, config=config, local_files_only=True, output_loading_info=True, **how
+    )
+    model, told = loaded
+    missing = sorted(told["missing_keys"])
+    if missing:
+        count = len(missing)
+        raise UserMistake("models.missing_weights", file=file.name, tensor=missing[0], count=count)
+    return cast(PreTrainedModel, model)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in ``folder``.
+
+    Raises UserMistake where there is none that transformers can read without foreign code, or
+    where it has more word pieces than the model.
+    """
+    silence()
+    file = vocabulary_file(folder)
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # Every kind of tokenizer has its own.
+        reason = " ".join(str(error).split())[:200]
+        raise UserMistake("models.bad_tokenizer", file=file.name, reason=reason) from error
+    known = read_config(folder).vocab_size
+    if tokenizer.vocab_size > known:
+        raise UserMistake(
+            "models.other_tokenizer", file=file.name, pieces=len(tokenizer), known=known
+        )
+    return tokenizer
