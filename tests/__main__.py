@@ -30,7 +30,7 @@ def find_browser() -> str | None:
 def install_browser() -> None:
     """Fetches a Chromium, by the system's packages where we may; without one, its tests skip."""
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        attempts = [["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]]
+        attempts = [["apt-get", "update", "-qq"], ["apt-get", "install", "-qqy", "chromium"]]
     else:
         attempts = [[sys.executable, "-m", "playwright", "install", "chromium"]]
     if any(subprocess.run(words, stdout=sys.stderr, check=False).returncode for words in attempts):

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "methods": {"methods", "core"},
     "data": {"data", "core"},
     "store": {"store", "core"},
-    "jobs": {"jobs", "core"},
+    # The keeper writes the run folder, and finds owners of locks; the database stays closed to it.
+    "jobs": {"jobs", "store.run_folder", "store.atomic", "store.locks", "store.owners", "core"},
     "engine": {
         "engine",
         "methods",
