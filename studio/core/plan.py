@@ -15,7 +15,8 @@ class Plan:
 
     ``path`` is ``segments`` (a micro-batch end to end in one sequence, each row attending to
     itself, the head only where a label is) or ``rows`` (row by row through the model's own
-    forward, for architectures on which the first was measured not to agree). ``lr`` is the resolved peak rate,
+    forward, for architectures on which the first was measured not to agree). ``lr`` is the
+    resolved peak rate,
     ``max_length`` the resolved limit in word pieces, ``total`` the number of updates.
     """
 

@@ -91,3 +91,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             "models.other_tokenizer", file=file.name, pieces=len(tokenizer), known=known
         )
     return tokenizer
+
+
+def eos_ids(model: PreTrainedModel) -> tuple[int, ...]:
+    """The ids that end an answer by the model's generation config."""
+    named = model.generation_config.eos_token_id if model.generation_config else None
+    if isinstance(named, int):
+        return (named,)
+    return tuple(named or ())

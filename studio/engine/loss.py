@@ -70,6 +70,7 @@ def labelled_loss(
     position's own loss in fp32, which does not. ``head`` is the output layer.
     """
     weight, bias = cast(Tensor, head.weight), cast("Tensor | None", head.bias)
-    return cast(
-        "tuple[Tensor, Tensor]", _LabelledLoss.apply(hidden, weight, bias, (targets, scale))
+    loss, losses = _LabelledLoss.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, (targets, scale)
     )
+    return loss, losses

@@ -6,7 +6,8 @@ model. Names of trained tensors are stable: they stand in checkpoints and result
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -90,14 +91,26 @@ class Installed:
             if isinstance(module, LowRankLinear):
                 module.training = training
 
-    def remove(self) -> None:
-        """Take the sites out: the model is what it was before :func:`install`."""
-        for site in self.sites:
-            if isinstance(site, LowRank):
-                layer = cast(LowRankLinear, self.model.get_submodule(site.module))
-                _put(self.model, site.module, layer.base)
-            else:
-                self.parameters[site.tensor].requires_grad_(False)
+    @contextmanager
+    def out(self, base: Mapping[str, Tensor]) -> Iterator[None]:
+        """The model without its sites; ``base`` are the changed tensors' own values."""
+        layers = {
+            site.module: cast(LowRankLinear, self.model.get_submodule(site.module))
+            for site in self.sites
+            if isinstance(site, LowRank)
+        }
+        tuned = {name: self.parameters[name].data for name in base}
+        for name, layer in layers.items():
+            _put(self.model, name, layer.base)
+        for name, value in base.items():
+            self.parameters[name].data = value
+        try:
+            yield
+        finally:
+            for name, layer in layers.items():
+                _put(self.model, name, layer)
+            for name, value in tuned.items():
+                self.parameters[name].data = value
 
 
 def install(model: PreTrainedModel, sites: Sequence[Site], seed: int) -> Installed:

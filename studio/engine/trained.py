@@ -105,6 +105,11 @@ class Trained:
         self.optimizer.state[self.master]["step"].fill_(step)
         self.refresh()
 
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        return int(self.optimizer.state[self.master]["step"])
+
     def finite(self) -> bool:
         """Whether every trained value is a number."""
         return bool(torch.isfinite(self.master).all())

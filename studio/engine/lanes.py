@@ -1,0 +1,141 @@
+"""Base and tuned side by side from one copy of the weights, word piece by word piece.
+
+A lane is one answer in the making. Deltas beside layers let all lanes run as rows of one batch;
+changed tensors are swapped under the model lane by lane. Owns decoding: greedy answers are those
+that each model alone gives. Knows token ids, no text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+from studio.engine.sites import Installed, stream_seed
+
+BASE, TUNED = "base", "tuned"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are drawn. ``temperature`` 0 takes the likeliest word piece each time."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+
+
+class Voices(Protocol):
+    """Lanes that answer together. ``advance`` takes one id a lane (all ids of the prompt at
+    first) and gives each lane's next logits, (vocabulary) in fp32."""
+
+    def advance(self, ids: Mapping[str, Sequence[int]]) -> dict[str, Tensor]: ...
+
+
+@dataclass(slots=True)
+class OneBatch:
+    """All lanes as rows of one batch, base first; a lane that has ended leaves the batch."""
+
+    installed: Installed
+    rows: list[str]
+    cache: DynamicCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = DynamicCache(config=self.installed.model.config)
+
+    def advance(self, ids: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+        """One forward for all lanes in ``ids``."""
+        self._keep([row for row in self.rows if row in ids])
+        with _first_rows_base(self.installed, self.rows.count(BASE)):
+            logits = _logits(self.installed.model, [ids[row] for row in self.rows], self.cache)
+        return dict(zip(self.rows, logits, strict=True))
+
+    def _keep(self, rows: list[str]) -> None:
+        if rows != self.rows:
+            places = [self.rows.index(row) for row in rows]
+            self.cache.batch_select_indices(
+                torch.tensor(places, device=self.installed.model.device)
+            )
+            self.rows = rows
+
+
+@contextmanager
+def _first_rows_base(installed: Installed, rows: int) -> Iterator[None]:
+    """The first ``rows`` of each batch untouched by any delta."""
+    installed.lanes.base_rows = rows or None
+    try:
+        yield
+    finally:
+        installed.lanes.base_rows = None
+
+
+@dataclass(slots=True)
+class Swapped:
+    """Lane by lane: the tensors that differ are exchanged under the model, the rest is shared.
+
+    ``changed`` holds each lane's own values of the trained tensors, by lane and name.
+    """
+
+    installed: Installed
+    changed: Mapping[str, Mapping[str, Tensor]]
+    caches: dict[str, DynamicCache] = field(default_factory=dict)
+
+    def advance(self, ids: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+        """One forward a lane."""
+        logits = {}
+        for lane, new in ids.items():
+            model = self.installed.model
+            cache = self.caches.setdefault(lane, DynamicCache(config=model.config))
+            for name, value in self.changed[lane].items():
+                self.installed.parameters[name].data = value
+            logits[lane] = _logits(model, [new], cache)[0]
+        return logits
+
+
+def _logits(model: PreTrainedModel, ids: list[Sequence[int]], cache: DynamicCache) -> Tensor:
+    tokens = torch.tensor([list(row) for row in ids], device=model.device)
+    output = model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    logits: Tensor = output.logits[:, -1].float()
+    return logits
+
+
+@torch.no_grad()
+def answer(
+    voices: Voices,
+    prompt: Sequence[int],
+    lanes: Sequence[str],
+    *,
+    sampling: Sampling,
+    stop_ids: frozenset[int],
+) -> Iterator[tuple[str, int]]:
+    """Every lane's answer to ``prompt``, as (lane, id) in the order in which they come.
+
+    Lanes draw from random streams that start alike, so that only the weights make a difference.
+    The id that ends an answer is not given.
+    """
+    streams = {lane: _stream(sampling.seed) for lane in lanes}
+    waiting: dict[str, Sequence[int]] = dict.fromkeys(lanes, prompt)
+    for _ in range(sampling.max_new_tokens):
+        chosen = {
+            lane: _choose(logits, sampling, streams[lane])
+            for lane, logits in voices.advance(waiting).items()
+        }
+        waiting = {lane: [id_] for lane, id_ in chosen.items() if id_ not in stop_ids}
+        for lane, (id_,) in waiting.items():
+            yield lane, id_
+        if not waiting:
+            return
+
+
+def _stream(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(stream_seed(seed, "answer"))
+
+
+def _choose(logits: Tensor, sampling: Sampling, stream: torch.Generator) -> int:
+    if sampling.temperature == 0:
+        return int(logits.argmax())
+    chances = torch.softmax(logits.cpu() / sampling.temperature, 0)
+    return int(torch.multinomial(chances, 1, generator=stream))

@@ -1,0 +1,75 @@
+"""The plan of a run: what this machine will do about a recipe, and whether it still can."""
+
+import math
+from dataclasses import replace
+
+from transformers import PreTrainedModel
+
+from studio.core.course import Course
+from studio.core.errors import Refusal
+from studio.core.plan import Plan
+from studio.core.recipe import Recipe
+from studio.core.sheets import Sheet
+from studio.engine import machine
+from studio.engine.forward import agreed_path
+from studio.engine.lessons import Lessons
+from studio.methods import method_of
+
+LONGEST = 2048
+"""Word pieces of a row where nobody says otherwise and the model could hold more."""
+
+
+def max_length(recipe: Recipe, sheet: Sheet) -> int:
+    """The longest row in word pieces: as asked, but never beyond the model's context."""
+    asked = recipe.training.max_length or LONGEST
+    return min(asked, sheet.context) if sheet.context else asked
+
+
+def number_format(recipe: Recipe, device: str) -> str:
+    """The format of frozen weights and of computing."""
+    asked = recipe.training.precision
+    return machine.number_format(device) if asked == "auto" else asked
+
+
+def decide(
+    recipe: Recipe, sheet: Sheet, lessons: Lessons, *, model: PreTrainedModel, template_hash: str
+) -> Plan:
+    """What will be done, on this machine, with these rows."""
+    training = recipe.training
+    course = Course.of(training, len(lessons.train))
+    every = training.eval_every
+    rate = training.lr or method_of(recipe.method).learning_rate(sheet)
+    return Plan(
+        device=model.device.type,
+        dtype=str(model.dtype).removeprefix("torch."),
+        threads=machine.use_threads(),
+        path=agreed_path(model, list(lessons.train)),
+        lr=rate,
+        max_length=max_length(recipe, sheet),
+        total=course.total,
+        eval_every=course.per_pass if every is None else every,
+        instructions=machine.instructions(),
+        versions=machine.versions(),
+        template_hash=template_hash,
+        rows_hash=lessons.hash,
+    )
+
+
+def require_same(written: Plan, now: Plan) -> None:
+    """Raise Refusal ``plan.differs`` unless a resume would do what was written.
+
+    The path is not compared: it is measured once, at the start, and obeyed from then on.
+    """
+    parted = written.differences(replace(now, path=written.path))
+    if parted:
+        shown = "; ".join(f"{name}: {old} → {new}" for name, (old, new) in parted.items())
+        raise Refusal("plan.differs", differences=shown)
+
+
+def disk_needed(trainable: int, *, keep: int = 2) -> int:
+    """Bytes that a run's save points and its result take.
+
+    Values and two moments in fp32 for each of ``keep`` save points and the one being written, and
+    the values once more as the result.
+    """
+    return math.ceil(trainable * 4 * (3 * (keep + 1) + 1) * 1.02)

@@ -1,0 +1,26 @@
+"""The trained tensors and their moments as files of a save point, and back.
+
+Nothing else is saved: which rows come next, every random stream and the learning rate follow
+from the recipe and the number of the update.
+"""
+
+from safetensors.torch import load_file, save_file
+
+from studio.engine.trained import Trained
+from studio.store.checkpoints import Checkpoint, Checkpoints
+
+VALUES, MOMENTS = "trained.safetensors", "moments.safetensors"
+
+
+def save(checkpoints: Checkpoints, trained: Trained, step: int) -> None:
+    """Make the save point of ``step``; raises Refusal ``disk.full`` with the old ones intact."""
+    with checkpoints.writing(step) as folder:
+        save_file(trained.values(), folder / VALUES)
+        save_file(trained.moments(), folder / MOMENTS)
+
+
+def restore(checkpoint: Checkpoint, trained: Trained) -> None:
+    """Bring ``trained`` to where it was after ``checkpoint.step`` updates."""
+    values = load_file(checkpoint.path / VALUES)
+    moments = load_file(checkpoint.path / MOMENTS)
+    trained.restore(checkpoint.step, values=values, moments=moments)
