@@ -64,7 +64,7 @@ def starter(pytestconfig: pytest.Config) -> Path:
     kept = pytestconfig.cache.mkdir("starter")
     folder = kept / f"{packed.version}-{key.hexdigest()[:16]}"
     if not folder.is_dir():
-        for older in kept.iterdir():
+        for older in kept.glob("[!.]*"):
             shutil.rmtree(older)
         convert_starter(folder)
     return folder

@@ -39,7 +39,7 @@ from studio.engine.progress import Progress, Report, unheard
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.silence import silence
 from studio.engine.space import require_space
-from studio.store.atomic import publishing, sweep, write_json, write_text
+from studio.store.atomic import ensure_folder, publishing, sweep, write_json, write_text
 
 LARGE = 8 << 30
 """Bytes above which float32 weights are absurdly large."""
@@ -64,7 +64,7 @@ def convert(
     """
     silence()
     _check(path, target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(target.parent)
     sweep(target.parent)
     with _naming(path):
         report(Progress("read", 0, 3, "parts"))

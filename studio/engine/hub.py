@@ -33,11 +33,12 @@ from studio.engine.model_folder import check
 from studio.engine.progress import Cancel, Progress, Report, unheard, wanted
 from studio.engine.space import require_space
 from studio.engine.transfer import Remote, Transfer, refuse_status
-from studio.store.atomic import publishing, write_json
+from studio.store.atomic import ensure_folder, publishing, write_json
 
 ENDPOINT = "https://huggingface.co"
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}", re.ASCII)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_TOLD = 1 << 20
 _TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 
 
@@ -93,6 +94,7 @@ def download(
 class _Listing:
     """The files of a model at one commit, by name."""
 
+    hub_id: str
     commit: str
     files: dict[str, Remote]
 
@@ -120,7 +122,7 @@ def _list(client: httpx2.Client, base: str, hub_id: str) -> _Listing:
         files = [_remote(item, f"{base}/{hub_id}/resolve/{commit}") for item in data["siblings"]]
     except (ValueError, KeyError, TypeError) as error:  # such as the log-in page of a network
         raise Refusal("models.hub_strange", endpoint=base) from error
-    return _Listing(commit, {remote.name: remote for remote in files})
+    return _Listing(hub_id, commit, {remote.name: remote for remote in files})
 
 
 def _remote(item: dict[str, Any], place: str) -> Remote:
@@ -137,7 +139,7 @@ def _remote(item: dict[str, Any], place: str) -> Remote:
 def _wanted(listing: _Listing, transfer: Transfer, arriving: Path) -> list[Remote]:
     """The files to fetch. Those that decide whether the model can be used at all come first."""
     if CONFIG not in listing.files:
-        raise UserMistake("models.no_config", folder=CONFIG)
+        raise UserMistake("models.no_config", folder=listing.hub_id)
     (weights,) = weight_names(listing.files)
     transfer.fetch(listing.files[CONFIG], arriving)
     read_config(arriving)
@@ -156,7 +158,7 @@ def _arriving_folder(target: Path, commit: str) -> Path:
     """Where the files of ``commit`` gather; those of an older commit are removed."""
     prefix = f".{target.name}.arriving-"
     here = target.with_name(f"{prefix}{commit[:12]}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(target.parent)
     for other in target.parent.iterdir():
         if other.name.startswith(prefix) and other != here:
             shutil.rmtree(other)
@@ -165,12 +167,15 @@ def _arriving_folder(target: Path, commit: str) -> Path:
 
 
 def _counting(total: int, report: Report) -> Callable[[int], None]:
-    done = 0
+    """Add up the bytes that arrive; report each mebibyte and the last byte."""
+    done = told = 0
 
     def arrived(count: int) -> None:
-        nonlocal done
+        nonlocal done, told
         done += count
-        report(Progress("download", done, total, "bytes"))
+        if count < 0 or done - told >= _TOLD or done == total:
+            told = done
+            report(Progress("download", done, total, "bytes"))
 
     return arrived
 

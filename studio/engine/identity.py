@@ -6,7 +6,7 @@ trained on. Knows nothing of what the files mean.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +30,8 @@ def identity(folder: Path, *, cache: Path | None = None, report: Report = unhear
     """
     files = read_files(folder)
     known = _read_cache(cache)
-    kept: dict[str, list[Any]] = {}
-    total = sum(path.stat().st_size for path in files)
-    done = 0
-    for path in files:
-        at = path.stat()
-        entry = known.get(path.name, [None, None, None])
-        if entry[:2] != [at.st_size, at.st_mtime_ns]:
-            digest = hashlib.sha256()
-            for chunk in _chunks(path):
-                digest.update(chunk)
-                done += len(chunk)
-                report(Progress("hash", done, total, "bytes"))
-            entry = [at.st_size, at.st_mtime_ns, digest.hexdigest()]
-        else:
-            done += at.st_size
-        kept[path.name] = entry
+    hashed = _Hashing(report, sum(path.stat().st_size for path in files))
+    kept = {path.name: hashed.entry(path, known.get(path.name)) for path in files}
     if cache is not None and kept != known:
         write_json(cache, kept)
     found = {name: [size, digest] for name, (size, _, digest) in kept.items()}
@@ -59,18 +45,36 @@ def identity_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[st
     return tuple(name for name in names if before.get(name) != after.get(name))
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+class _Hashing:
+    """Hashes files one after the other and says how far it is."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        self._report = report
+        self._total = total
+        self._done = 0
+
+    def entry(self, path: Path, known: list[Any] | None) -> list[Any]:
+        """``[size, time of change in ns, sha256]``: what is ``known``, if it still holds."""
+        at = path.stat()
+        if known and known[:2] == [at.st_size, at.st_mtime_ns]:
+            self._done += at.st_size
+            return known
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                self._done += len(chunk)
+                self._report(Progress("hash", self._done, self._total, "bytes"))
+        return [at.st_size, at.st_mtime_ns, digest.hexdigest()]
 
 
 def _read_cache(cache: Path | None) -> dict[str, list[Any]]:
     try:
         data = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
     except (OSError, ValueError):
-        return {}
-    return {n: e for n, e in data.items() if isinstance(e, list) and len(e) == 3}
+        data = {}
+    entries = data.items() if isinstance(data, dict) else ()
+    return {name: e for name, e in entries if isinstance(e, list) and len(e) == 3}
 
 
 def _origin(folder: Path) -> Identity:

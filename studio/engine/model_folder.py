@@ -24,7 +24,7 @@ from studio.engine.progress import Report, unheard
 from studio.engine.sheet_reader import read_sheet
 
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
-_LICENCE = re.compile(r"^license(?:_name)?:\s*[\"']?([\w.+\- ]+?)[\"']?\s*$", re.MULTILINE)
+_LICENCE = re.compile(r"^license(?:_name)?:[ \t]*[\"']?(\w[\w.+\- ]*?)[\"']?[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

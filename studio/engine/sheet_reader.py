@@ -17,7 +17,7 @@ from transformers.pytorch_utils import Conv1D
 from studio.core.sheets import Layer, LayerKind, Sheet, Tensor
 from studio.engine.configuration import CONFIG, bad_config, context_of, model_class, read_config
 from studio.engine.silence import silence
-from studio.store.atomic import write_text
+from studio.store.atomic import ensure_folder, write_text
 
 # Raised when sheets change their meaning, so that older cached ones are not read.
 _FORMAT = 1
@@ -48,6 +48,7 @@ def cached_sheet(folder: Path, cache_folder: Path) -> Sheet:
         return Sheet.from_json(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         sheet = read_sheet(folder)
+    ensure_folder(cache_folder)
     write_text(kept, json.dumps(sheet.as_json()))
     return sheet
 
@@ -73,8 +74,6 @@ def sheet_of(model: PreTrainedModel) -> Sheet:
 def _decoder(model: PreTrainedModel) -> tuple[str, int]:
     """Name prefix and length of the list of decoder blocks: the list that holds the most."""
     lists = {n: m for n, m in model.named_modules() if isinstance(m, nn.ModuleList)}
-    if not lists:
-        return "?", 0
     name = max(lists, key=lambda n: sum(p.numel() for p in lists[n].parameters()))
     return f"{name}.", len(lists[name])
 

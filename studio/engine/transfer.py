@@ -102,7 +102,7 @@ class Transfer:
             with part.open("r+b") as file:
                 file.truncate(start)
                 file.seek(start)
-                for chunk in response.iter_raw(_CHUNK):
+                for chunk in response.iter_raw():  # as it comes, so that a break loses nothing
                     if self.cancel():
                         raise Refusal("models.cancelled")
                     file.write(chunk)

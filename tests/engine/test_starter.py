@@ -122,7 +122,7 @@ def _hub_name(name: str) -> str:
 
 
 def _unpermuted(weight: np.ndarray, heads: int) -> np.ndarray:
-    """Rows from llama.cpp's interleaved rotary order back to halves, as its converter forms them."""
+    """Rows from llama.cpp's interleaved rotary order back into two halves."""
     rows, columns = weight.shape
     pairs = weight.reshape(heads, rows // heads // 2, 2, columns)
     return pairs.swapaxes(1, 2).reshape(rows, columns)
