@@ -125,7 +125,7 @@ def _prepare(run: RunFolder, recipe: Recipe) -> tuple[Session, Lessons]:
     The first attempt decides and writes the plan; every later one must obey it.
     """
     written = run.plan()
-    _require_same_base(run, recipe)
+    require_same_base(run, recipe)
     device = machine.device()
     folder = Path(recipe.base.folder)
     dtype = written.dtype if written else plans.number_format(recipe, device)
@@ -198,7 +198,7 @@ def _answer(pair: Pair, question: str) -> str:
     return str(last["answers"][TUNED]["text"])
 
 
-def _require_same_base(run: RunFolder, recipe: Recipe) -> None:
+def require_same_base(run: RunFolder, recipe: Recipe) -> None:
     """Raise Refusal ``models.changed`` unless the base is what it was when the run began."""
     folder = Path(recipe.base.folder)
     kept = run.path.parents[1] / "models" / recipe.base.id

@@ -1,0 +1,182 @@
+"""What the engine can be asked: each operation a generator of events whose return is the result.
+
+Arguments and results are JSON. Long ones report progress as events and end early, by
+:class:`Cancelled`, once nobody wants the answer any more.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from studio.core.errors import Refusal, StudioError
+from studio.core.rows import Body, Message
+from studio.engine import gguf, hub, starter
+from studio.engine.encoding import Encoder
+from studio.engine.export import export_run
+from studio.engine.lanes import Sampling
+from studio.engine.loading import load_tokenizer
+from studio.engine.model_folder import check, inspect
+from studio.engine.opening import Opened, open_run
+from studio.engine.progress import Progress, Report
+from studio.engine.sheet_reader import cached_sheet
+
+Json = dict[str, Any]
+Unwanted = Callable[[], bool]
+Answer = Generator[Json, None, Any]
+
+
+class Cancelled(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """What the engine keeps between requests: the run that was opened last."""
+
+    opened: Opened | None = field(default=None)
+
+    def open(self, run: Path) -> Opened:
+        """The run's base and result, loaded unless they are at hand and still the same."""
+        if self.opened is None or not self.opened.is_of(run):
+            self.opened = None
+            self.opened = open_run(run)
+        return self.opened
+
+
+def add_starter(_: Bench, unwanted: Unwanted, *, target: str) -> Answer:
+    """Convert the packaged starter into the new folder ``target``; its facts."""
+    folder = Path(target)
+    if not folder.is_dir():
+        yield from _reporting(unwanted, lambda r: starter.convert_starter(folder, report=r))
+    return (yield from inspect_folder(_, unwanted, folder=target))
+
+
+def add_gguf(_: Bench, unwanted: Unwanted, *, file: str, target: str) -> Answer:
+    """Unpack any GGUF file into the new folder ``target``; its facts."""
+    folder = Path(target)
+    if not folder.is_dir():
+        yield from _reporting(unwanted, lambda r: gguf.convert(Path(file), folder, report=r))
+    return (yield from inspect_folder(_, unwanted, folder=target))
+
+
+def add_hub(_: Bench, unwanted: Unwanted, *, hub_id: str, target: str) -> Answer:
+    """Download ``owner/name`` into the new folder ``target``; its facts."""
+    folder = Path(target)
+    if not folder.is_dir():
+        yield from _reporting(
+            unwanted, lambda r: hub.download(hub_id, folder, report=r, cancel=unwanted)
+        )
+    return (yield from inspect_folder(_, unwanted, folder=target))
+
+
+def inspect_folder(_: Bench, unwanted: Unwanted, *, folder: str, hashes: str = "") -> Answer:
+    """The facts of the model in ``folder``; ``hashes`` is a file that keeps those of its files."""
+    place = Path(folder)
+    check(place)
+    cache = Path(hashes) if hashes else None
+    facts: list[Any] = []
+    yield from _reporting(
+        unwanted, lambda r: facts.append(inspect(place, hash_cache=cache, report=r))
+    )
+    return facts[0].as_json()
+
+
+def _reporting(unwanted: Unwanted, work: Callable[[Report], object]) -> Answer:
+    """Do ``work`` in a thread and give its progress as events; raises what it raises."""
+    told: SimpleQueue[Progress | BaseException | None] = SimpleQueue()
+
+    def report(progress: Progress) -> None:
+        if unwanted():
+            raise Cancelled
+        told.put(progress)
+
+    def run() -> None:
+        try:
+            work(report)
+            told.put(None)
+        except BaseException as error:
+            told.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    while (item := told.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield {"progress": asdict(item)}
+    return None
+
+
+def sheet(_: Bench, __: Unwanted, *, folder: str, cache: str) -> Answer:
+    """The sheet of the configuration in ``folder``, kept in the folder ``cache``."""
+    yield from ()
+    return cached_sheet(Path(folder), Path(cache)).as_json()
+
+
+def tokens(
+    _: Bench, unwanted: Unwanted, *, folder: str, rows: Sequence[Json], limit: int
+) -> Answer:
+    """For each of ``rows`` ({"row", "body"}) its word pieces with their roles, or its error."""
+    encoder = Encoder(load_tokenizer(Path(folder)))
+    bodies = [Body.from_json(row["body"]) for row in rows]
+    encoded = encoder.encode_all(bodies, max_length=limit)
+    for row, answer in zip(rows, encoded, strict=True):
+        if isinstance(answer, StudioError):
+            yield {"row": row["row"], "error": answer.as_json()}
+            continue
+        yield {
+            "row": row["row"],
+            "tokens": encoder.pieces(answer),
+            "trained": answer.trained,
+            "stop_trained": answer.stop_trained,
+        }
+
+
+def compare(
+    bench: Bench,
+    unwanted: Unwanted,
+    *,
+    run: str,
+    prompt: str,
+    system: str = "",
+    sampling: Json | None = None,
+) -> Answer:
+    """Both lanes' answers to ``prompt``: ``{"lane", "text"}`` as they come, then the comparison."""
+    pair = bench.open(Path(run)).pair
+    head = [Message("system", system)] if system else []
+    messages = [*head, Message("user", prompt)]
+    answers: Json = {}
+    for event in pair.stream(messages, Sampling(**(sampling or {}))):
+        if unwanted():
+            raise Cancelled
+        if "answers" in event:
+            answers = event["answers"]
+        else:
+            yield event
+    return {"prompt": prompt} | answers | {"base_proved": pair.base_proved(messages)}
+
+
+def export(bench: Bench, __: Unwanted, *, run: str, form: str, target: str) -> Answer:
+    """Write the run's result into the new folder ``target`` as ``adapter`` or ``merged``."""
+    yield from ()
+    folder = Path(target)
+    if folder.exists():
+        raise Refusal("export.exists", folder=str(folder))
+    export_run(bench.open(Path(run)), form, folder)
+    return {"folder": target, "form": form}
+
+
+OPERATIONS: dict[str, Callable[..., Answer]] = {
+    operation.__name__: operation
+    for operation in (
+        add_starter,
+        add_gguf,
+        add_hub,
+        inspect_folder,
+        sheet,
+        tokens,
+        compare,
+        export,
+    )
+}
