@@ -161,6 +161,18 @@ def _messages(data: object) -> tuple[Message, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row that no dataset holds yet. Without ``split`` its place follows from its group."""
+
+    body: Body
+    status: Status = Status.DRAFT
+    split: Split | None = None
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row as it is stored. ``group`` joins near-duplicates, so that no split parts them."""
 

@@ -1,4 +1,4 @@
-"""A file to drafts, whole: which rows are good, and why each of the others is not.
+"""A file to new rows, whole: which rows are good, and why each of the others is not.
 
 Nothing is stored here. That good rows go in together or not at all is the store's transaction.
 """
@@ -8,9 +8,10 @@ from itertools import chain, islice
 from pathlib import Path
 
 from studio.core.errors import UserMistake
+from studio.core.rows import NewRow
 from studio.data.containers import Container, Record, choose
-from studio.data.drafts import Draft, Reading, Skip
 from studio.data.layout import Layout, lay_out
+from studio.data.reading import Reading, Skip
 from studio.data.text import decode
 
 Progress = Callable[[int, int], None]
@@ -63,7 +64,7 @@ def _read(
     records = container.records(decoded.text)
     head = list(islice(records, _HEAD))
     layout = _lay_out(head, mapping, container)
-    rows: list[Draft] = []
+    rows: list[NewRow] = []
     skipped: list[Skip] = []
     told = _told(islice(chain(head, records), limit), len(decoded.text), progress)
     known = set(layout.columns)
@@ -76,7 +77,7 @@ def _read(
             continue
         try:
             _refuse_huge(record, length)
-            rows.append(layout.draft(record.columns))
+            rows.append(layout.row(record.columns))
         except UserMistake as mistake:
             facts = mistake.facts
             skipped.append(Skip(record.row, facts["column"], mistake.key, facts))

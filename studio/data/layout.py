@@ -1,6 +1,6 @@
 """How one file is laid out: its format, which column each field is read from, what a row needs.
 
-Turns one record into one draft. Knows nothing of bytes and containers.
+Turns one record into one row. Knows nothing of bytes and containers.
 """
 
 import json
@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from studio.core.errors import UserMistake
-from studio.core.rows import Body, Split, Status, lesson_problem
+from studio.core.rows import Body, NewRow, Split, Status, lesson_problem
 from studio.data.bodies import SUFFICIENT, Fields, read_body
-from studio.data.drafts import Draft
 from studio.data.formats import PAIRS, TEXT, recognise
 from studio.data.mapping import ABOUT, NAMES, check_mapping, guess, listed
 
@@ -56,12 +55,12 @@ class Layout:
         used = set(self.mapping.values())
         return tuple(column for column in self.columns if column not in used)
 
-    def draft(self, record: Mapping[str, Any]) -> Draft:
-        """The draft in one record; raises UserMistake with the fact ``column``."""
+    def row(self, record: Mapping[str, Any]) -> NewRow:
+        """The row in one record; raises UserMistake with the fact ``column``."""
         fields = {f: record[c] for f, c in self.mapping.items() if c and record.get(c) is not None}
         try:
             self._require(fields)
-            return _draft(fields)
+            return _row(fields)
         except UserMistake as mistake:
             named = (str(mistake.facts.get("field", "")), "messages", "body")
             fields_to_blame = _BLAMED.get(mistake.key, named)
@@ -98,14 +97,14 @@ def lay_out(columns: Iterable[str], given: Mapping[str, str], *, nested: bool) -
     return Layout(format.id, present, found, fields, needed)
 
 
-def _draft(fields: Fields) -> Draft:
+def _row(fields: Fields) -> NewRow:
     body = read_body(fields)
     said = _word(fields.get("status"))
     # A word that is not known may mean "not yet", so that someone has to look first.
     status = _STATUS.get(said, Status.DRAFT) if said else Status.READY
     if status is Status.READY:  # others may be unfinished: they do not train
         _refuse_unfinished(body)
-    return Draft(
+    return NewRow(
         body=body,
         status=status,
         split=_SPLIT.get(_word(fields.get("split"))),

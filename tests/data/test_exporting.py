@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import Mistakes, Refusal, UserMistake
-from studio.core.rows import Body, Message, Row, Split, Status
-from studio.data.drafts import Draft
+from studio.core.rows import Body, Message, NewRow, Row, Split, Status
 from studio.data.exporting import Export, export
 from studio.data.formats import FORMATS, Feature, features
 from studio.data.importing import read
@@ -50,8 +49,8 @@ def saved(rows_: list[Row], path: Path, format: str = "") -> Export:
     return export(rows_, path, format, save=lambda place, data: place.write_bytes(data))
 
 
-def drafts(rows_: list[Row]) -> tuple[Draft, ...]:
-    return tuple(Draft(r.body, r.status, r.split, r.notes, r.tags, r.source) for r in rows_)
+def renewed(rows_: list[Row]) -> tuple[NewRow, ...]:
+    return tuple(NewRow(r.body, r.status, r.split, r.notes, r.tags, r.source) for r in rows_)
 
 
 def holds(format: str, body: Body) -> bool:
@@ -71,7 +70,9 @@ def test_every_format_gives_back_what_it_holds(format: str, name: str, tmp_path:
         path = tmp_path / f"rows.{container}"
         assert saved(row, path, format).lossy == ()
         reading = read(path)
-        assert reading.rows == (drafts(row) if shape.about else (Draft(BODIES[name]),))
+        assert reading.rows == (
+            renewed(row) if shape.about else (NewRow(BODIES[name], Status.READY),)
+        )
         assert reading.format == format
 
 
@@ -122,7 +123,7 @@ def test_mixed_rows_come_back_with_all_that_was_said(
     assert saved(mixed, path, format).rows == len(mixed)
     reading = read(path)
     assert reading.skipped == ()
-    assert reading.rows == drafts(mixed)
+    assert reading.rows == renewed(mixed)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -153,7 +154,7 @@ def test_any_text_comes_back_the_same(suffix: str, format: str, rows_: list[Row]
     kept: dict[str, bytes] = {}
     path = Path(f"rows.{suffix}")
     export(rows_, path, format, save=lambda place, data: kept.update({place.name: data}))
-    assert read(kept[path.name], path.name).rows == drafts(rows_)
+    assert read(kept[path.name], path.name).rows == renewed(rows_)
 
 
 PARAGRAPH = TEXT.map(lambda text: "\n".join(filter(str.strip, text.splitlines()))).filter(bool)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from studio.core.errors import UserMistake
-from studio.core.rows import Body, Message, Split, Status
+from studio.core.rows import Body, Message, NewRow, Split, Status
 from studio.data import importing
-from studio.data.drafts import Draft, Reading
 from studio.data.importing import preview, read
+from studio.data.reading import Reading
 
 PAIRS = [("感冒了怎么办？", "多喝水，注意休息。"), ("What helps – “tea”?", "Yes, µg by µg.")]
 BODIES = [Body.pair(prompt, response) for prompt, response in PAIRS]
@@ -189,11 +189,11 @@ def test_what_people_said_of_rows_comes_along() -> None:
     )
     body = Body.pair("a", "b")
     assert read(text.encode(), "rows.csv").rows == (
-        Draft(body, Status.DRAFT, Split.EXAM, "再看", ("心脏", "儿童"), "MedQuAD"),
-        Draft(body),
-        Draft(body, split=Split.TRAIN),
-        Draft(body, Status.DRAFT, Split.CHECK, source=" "),
-        Draft(Body.pair("a", ""), Status.FLAGGED),
+        NewRow(body, Status.DRAFT, Split.EXAM, "再看", ("心脏", "儿童"), "MedQuAD"),
+        NewRow(body, Status.READY),
+        NewRow(body, Status.READY, Split.TRAIN),
+        NewRow(body, Status.DRAFT, Split.CHECK, source=" "),
+        NewRow(Body.pair("a", ""), Status.FLAGGED),
     )
 
 
@@ -219,7 +219,7 @@ def test_a_note_that_is_no_text_is_kept_as_json() -> None:
 def test_a_person_says_which_column_is_which() -> None:
     records = [{"ask": "x", "title": "a", "reply": "b", "notes": "n"}]
     reading = lines(*records, mapping={"prompt": "title", "notes": "", "tags": "ask"})
-    assert reading.rows == (Draft(Body.pair("a", "b"), tags=("x",)),)
+    assert reading.rows == (NewRow(Body.pair("a", "b"), Status.READY, tags=("x",)),)
     assert reading.mapping == {"prompt": "title", "tags": "ask", "response": "reply"}
     assert reading.ignored == ("notes",)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from studio.core.errors import UserMistake
-from studio.data.drafts import Skip
+from studio.data.reading import Skip
 
 
 @dataclass(frozen=True, slots=True)

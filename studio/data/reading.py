@@ -1,22 +1,10 @@
-"""What reading a file gives: drafts to store, rows left out, and how the file was understood."""
+"""What reading a file gives: rows to store, rows left out, and how the file was understood."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.core.rows import Body, Split, Status
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A row before it is stored. ``split`` None leaves the choice to the dataset's salt."""
-
-    body: Body
-    status: Status = Status.READY
-    split: Split | None = None
-    notes: str = ""
-    tags: tuple[str, ...] = ()
-    source: str = ""
+from studio.core.rows import NewRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +33,5 @@ class Reading:
     encoding: str
     mapping: Mapping[str, str]
     ignored: tuple[str, ...]
-    rows: tuple[Draft, ...]
+    rows: tuple[NewRow, ...]
     skipped: tuple[Skip, ...]
