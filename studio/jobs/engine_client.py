@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Self
 
 from studio.core import wire
 from studio.core.errors import Fault, Refusal, StudioError, from_json
-from studio.jobs.identity import KILL, of, signal_tree
+from studio.jobs.identity import KILL, has_ended, of, signal_tree
 from studio.jobs.processes import Job, Launcher, spawn
 
 PATIENCE = 180.0
@@ -220,6 +220,7 @@ class Engine:
         """The exit code of the worker, which may take ``grace`` seconds to end; None if unknown."""
         if self._child is None:
             signal_tree(self._worker, KILL)
+            has_ended(self._worker, _GRACE)
             return None
         try:
             return self._child.wait(grace)

@@ -7,10 +7,11 @@ these nothing is signalled. Knows nothing of what the processes do.
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from studio.store.owners import LINUX, Identity, alive, current, of
 
@@ -98,6 +99,16 @@ def _parents() -> dict[Identity, int]:
         if before is not None and before == of(pid):
             found[before] = parent
     return found
+
+
+def has_ended(identity: Identity, within: float) -> bool:
+    """Wait for a process that need not be ours to end, ``within`` seconds; whether it has."""
+    deadline = time.monotonic() + within
+    while alive(identity):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def reap(pid: int) -> Ending | None:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.core.errors import StudioError
-from studio.jobs.identity import KILL, Ending, current, of, reap, send
+from studio.jobs.identity import KILL, Ending, Identity, current, of, reap, send
 from studio.jobs.processes import Job, begin, fork, spawn
 from studio.store.atomic import write_json
 from studio.store.locks import Held
@@ -26,9 +26,9 @@ from studio.store.owners import LINUX
 from studio.store.run_folder import RunFolder
 
 LOG_LIMIT = 8 * 1024 * 1024
-"""Bytes of ``log.txt``, looked at every tick, before its end moves to ``log.1.txt``."""
+"""Bytes of ``log.txt`` before its end moves to ``log.1.txt``; looked at every tick."""
 
-_TICK = 0.2
+_TICK = 0.1
 _TRIES = 10
 
 
@@ -45,7 +45,7 @@ def keep(folder: str, entry: str, patience: str, lease: int) -> int:
         _sign(run, trainer)
         ending = _watch(run, trainer, ear, Silence(run.heartbeat_path, float(patience)))
     except BaseException:
-        _end(trainer)
+        send(_identity(trainer), KILL)
         raise
     _write_ending(run, ending)
     held.release()
@@ -129,10 +129,14 @@ def _start(run: RunFolder, entry: str, lease: int) -> int:
     return spawn(job).pid
 
 
-def _sign(run: RunFolder, trainer: int) -> None:
+def _identity(trainer: int) -> Identity:
     identity = of(trainer)
     assert identity is not None  # unreaped, it keeps its number
-    who = {"keeper": current().as_json(), "trainer": identity.as_json()}
+    return identity
+
+
+def _sign(run: RunFolder, trainer: int) -> None:
+    who = {"keeper": current().as_json(), "trainer": _identity(trainer).as_json()}
     write_json(run.process_path, who)
 
 
@@ -143,27 +147,14 @@ def _watch(run: RunFolder, trainer: int, ear: int, silence: Silence) -> Ending:
                 run.ask("pause")
         with suppress(OSError):
             shorten(run.log_path)
-        if silence.is_too_long():
-            _ask_for_stacks(trainer)
+        if silence.is_too_long() and sys.platform != "win32":
+            send(_identity(trainer), signal.SIGUSR1)
     return ending
 
 
-def _ask_for_stacks(trainer: int) -> None:
-    identity = of(trainer)
-    if sys.platform != "win32" and identity is not None:
-        send(identity, signal.SIGUSR1)
-
-
-def _end(trainer: int) -> None:
-    identity = of(trainer)
-    if identity is not None:
-        send(identity, KILL)
-
-
 def _write_ending(run: RunFolder, ending: Ending) -> None:
-    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    written = asdict(ending) | {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
     for _ in range(_TRIES):
-        try:
-            return write_json(run.exit_path, asdict(ending) | {"ended": moment})
-        except (OSError, StudioError):  # a full disk may have room again
-            time.sleep(1)
+        with suppress(OSError, StudioError):  # a full disk may have room again
+            return write_json(run.exit_path, written)
+        time.sleep(1)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from studio.core.errors import Fault
 from studio.jobs.identity import Identity, of
@@ -23,8 +23,9 @@ from studio.jobs.identity import Identity, of
 if sys.platform == "win32":
     import msvcrt
 
-ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
-"""Threads that spin while they wait make small updates hundreds of times slower on busy cores."""
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+"""Threads that spin while they wait make small updates hundreds of times slower on busy cores; a
+log should hold all that was printed, in any language, however the process ends."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = (
@@ -149,8 +150,13 @@ def begin(job: Job, leave: Callable[[], None]) -> int:
 def fork(run: Callable[[], int]) -> int:
     """Fork a child that ends with what ``run`` returns; returns its number, in the parent only."""
     child = os.fork()
-    if child:
-        return child
+    if not child:
+        _end_with(run)
+    return child
+
+
+def _end_with(run: Callable[[], int]) -> NoReturn:
+    """End this process with what ``run`` returns, whatever it does: nothing above us may go on."""
     code = 1
     try:
         try:

@@ -24,7 +24,7 @@ LIBRARIES = ("torch", "transformers", "peft", "studio.jobs.keeper")
 PATIENCE = 120.0
 """Seconds for the imports and one fork, on a cold disk."""
 
-_BYTES, _DESCRIPTORS = 64 * 1024, 8
+_GRACE, _BYTES, _DESCRIPTORS = 2.0, 64 * 1024, 8
 
 
 def launcher(log: Path) -> Launcher:
@@ -43,6 +43,11 @@ class Zygote:
         with theirs:
             job = Job("studio.jobs.zygote:serve", tuple(libraries), log, (theirs.fileno(),))
             self._process = spawn(job)
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process number."""
+        return self._process.pid
 
     def launch(self, job: Job) -> Identity:
         """Fork ``job``; where the zygote has died, a fresh interpreter starts it.
@@ -67,7 +72,7 @@ class Zygote:
         """End the zygote; what it has started lives on."""
         self._connection.close()
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

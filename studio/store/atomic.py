@@ -13,7 +13,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,15 @@ def append_line(descriptor: int, line: bytes, *, path: Path, disk: Disk = DISK) 
             raise
 
 
+def ensure_folder(path: Path, *, disk: Disk = DISK) -> None:
+    """Make a folder, and those above it, where they are missing."""
+    if not path.is_dir():
+        ensure_folder(path.parent, disk=disk)
+        with suppress(FileExistsError):  # someone else was faster
+            disk.make_folder(path)
+        disk.sync(path.parent)
+
+
 @contextmanager
 def publishing(final: Path, *, older: Path | None = None, disk: Disk = DISK) -> Iterator[Path]:
     """A new folder to fill; it becomes ``final``, complete and synced, when the block ends.
@@ -142,6 +151,7 @@ def discard(path: Path, *, disk: Disk = DISK) -> None:
     if path.exists():
         beside = _beside(path)
         disk.rename(path, beside)
+        disk.sync(path.parent)
         disk.remove(beside)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import Fault
-from studio.store.atomic import DISK, Disk, discard, publishing, sweep, write_json
+from studio.store.atomic import DISK, Disk, discard, ensure_folder, publishing, sweep, write_json
 
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"step-(?P<step>\d+)(?P<older>\.older)?")
@@ -50,7 +50,7 @@ class Checkpoints:
         raises, nothing has changed. Raises Refusal ``disk.full``, and Fault ``checkpoint.damaged``
         if the disk does not give back what was written.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_folder(self.path, disk=self._disk)
         sweep(self.path, disk=self._disk)
         final = self.path / f"step-{step}"
         older = self.path / f"step-{step}.older"

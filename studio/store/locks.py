@@ -35,6 +35,9 @@ class Held:
     @classmethod
     def inherited(cls, descriptor: int, purpose: str) -> Self:
         """The lock that this process was started with; it signs as owner."""
+        if sys.platform == "win32":  # where it is not handed on, but let go by the starter
+            while not _take(descriptor):
+                time.sleep(_PAUSE)
         held = cls(descriptor)
         held.sign(purpose)
         return held

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 LINUX = sys.platform == "linux"
 
@@ -51,45 +51,35 @@ def current() -> Identity:
 
 def of(pid: int) -> Identity | None:
     """The process that has this number now, or None; one that waits to be reaped counts."""
-    started = _started(pid)
-    return None if started is None else Identity(pid, started, _boot())
+    return _on_linux(pid)[0] if LINUX else _elsewhere(pid)[0]
 
 
 def alive(identity: Identity) -> bool:
     """Whether this very process still runs; ended but not yet reaped is not alive."""
-    return of(identity.pid) == identity and not _is_zombie(identity.pid)
+    found, runs = _on_linux(identity.pid) if LINUX else _elsewhere(identity.pid)
+    return runs and found == identity
+
+
+def _on_linux(pid: int) -> tuple[Identity | None, bool]:
+    """Who has this number, and whether it runs."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None, False
+    # From the state on: the name before it, in brackets, may hold anything.
+    state, *fields = text.rpartition(")")[2].split()
+    return Identity(pid, int(fields[18]), _boot()), state not in ("Z", "X")
+
+
+def _elsewhere(pid: int) -> tuple[Identity | None, bool]:
+    try:
+        process = psutil.Process(pid)
+        identity = Identity(pid, int(process.create_time() * 1000), "")
+        return identity, process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return None, False
 
 
 @cache
 def _boot() -> str:
-    if not LINUX:
-        return ""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def _started(pid: int) -> int | None:
-    if LINUX:
-        fields = _stat(pid)
-        return int(fields[19]) if fields else None
-    try:
-        return int(psutil.Process(pid).create_time() * 1000)
-    except psutil.Error:
-        return None
-
-
-def _is_zombie(pid: int) -> bool:
-    if LINUX:
-        return _stat(pid)[:1] in ([], ["Z"], ["X"])
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return True
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; the name before them may hold anything."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    return text.rpartition(")")[2].split()

@@ -20,7 +20,7 @@ from studio.core.events import RunState, fold
 from studio.core.plan import Plan
 from studio.core.recipe import Recipe
 from studio.core.rows import Body, Split
-from studio.store.atomic import publishing, write_bytes, write_json, write_text
+from studio.store.atomic import ensure_folder, publishing, write_bytes, write_json, write_text
 from studio.store.checkpoints import Checkpoints
 from studio.store.event_log import EventLog, read_events
 
@@ -56,7 +56,7 @@ class RunFolder:
     @classmethod
     def create(cls, path: Path, recipe: Recipe, rows: Sequence[RunRow]) -> Self:
         """Make the folder of a new run, all or nothing. Raises Refusal ``disk.full``."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_folder(path.parent)
         with publishing(path) as beside:
             write_json(beside / "recipe.json", recipe.as_json())
             write_bytes(beside / "rows.jsonl", b"".join(_line(row.as_json()) for row in rows))

@@ -27,7 +27,7 @@ def obedient(folder: str) -> int:
 
 def deaf(_folder: str) -> int:
     """Live on, whatever is asked; end at SIGTERM."""
-    print("deaf", flush=True)
+    print("deaf 聋")
     time.sleep(600)
     return 0
 
@@ -68,9 +68,9 @@ def hungry(_folder: str) -> int:
 
 
 def chatty(_folder: str) -> int:
-    """Print 60 MB as fast as it goes, then a last line."""
+    """Print 200 MB as fast as it goes, then a last line."""
     line = "x" * 999
-    for _ in range(60_000):
+    for _ in range(200_000):
         print(line)
     print("the last line")
     return 0
@@ -90,7 +90,8 @@ def a_place_to_hang() -> None:
 
 def revealing(folder: str) -> int:
     """Write down what the process was born with."""
-    found = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")[:-1]]
+    paths = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    found = [os.readlink(path) for path in paths if path.is_symlink()]  # not that of listdir
     blocked = sorted(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
     facts = {
         "descriptors": sorted(found),

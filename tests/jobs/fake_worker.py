@@ -50,7 +50,7 @@ class FakeWorker:
                 self.say({"id": request["id"], "error": error.as_json()})
         return 0
 
-    def echo(self, number: int, **args: Any) -> Iterator[Json]:
+    def echo(self, number: int, /, **args: Any) -> Iterator[Json]:
         yield from ()
         self.say({"id": number, "result": args})
 
@@ -84,10 +84,17 @@ class FakeWorker:
         os.kill(os.getpid(), signal)
         time.sleep(60)
 
-    def babble(self, number: int, text: str) -> Iterator[Json]:
+    def babble(self, number: int, line: str) -> Iterator[Json]:
         """Write a line that is no message, and live on."""
         yield {"number": 0}
-        self.answers.write(text.encode() + b"\n")
+        self.answers.write(bytes.fromhex(line) + b"\n")
+        time.sleep(60)
+
+    def drone(self, number: int, length: int) -> Iterator[Json]:
+        """Write one line of that length, and live on."""
+        yield {"number": 0}
+        while length > 0:
+            length -= self.answers.write(b"x" * min(length, 1 << 20))
         time.sleep(60)
 
     def bear(self, number: int) -> Iterator[Json]:
@@ -105,7 +112,7 @@ class FakeWorker:
 
 def main(requests: int, answers: int) -> int:
     """A worker that keeps the rules."""
-    print("the worker's output")
+    print("the worker's output", flush=True)
     return FakeWorker(requests, answers).serve()
 
 

@@ -1,0 +1,127 @@
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from studio.core.errors import Refusal
+from studio.core.events import Resumed, Saved, Waiting
+from studio.store.event_log import EventLog, read_events
+from tests.store.test_atomic import FailingDisk
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.jsonl"
+
+
+def append(path: Path, *steps: int) -> None:
+    with EventLog(path) as log:
+        for step in steps:
+            log.append(Saved(step))
+
+
+def steps(path: Path) -> list[int]:
+    return [event["step"] for event in read_events(path)]
+
+
+def test_before_the_first_event_there_is_none(path: Path) -> None:
+    assert list(read_events(path)) == []
+
+
+def test_an_event_stands_in_the_file_as_it_is_returned(path: Path) -> None:
+    with EventLog(path) as log:
+        first = log.append(Waiting(3, {"kind": "Refusal", "key": "disk.full", "facts": {"名": 1}}))
+        second = log.append(Saved(4), durable=True)
+        assert log.attempt == 1
+        assert list(read_events(path)) == [first, second]
+    assert [first["seq"], second["seq"]] == [1, 2]
+    assert second.items() >= {"event": "checkpoint", "step": 4, "attempt": 1}.items()
+    assert datetime.fromisoformat(second["at"]).tzinfo is not None
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_next_attempt_goes_on_counting(path: Path) -> None:
+    append(path, 1, 2)
+    with EventLog(path) as log:
+        assert log.attempt == 2
+        assert log.append(Resumed(2))["seq"] == 3
+    with EventLog(path) as log:
+        assert log.attempt == 3
+        assert log.append(Resumed(2)).items() >= {"seq": 4, "attempt": 3}.items()
+
+
+def test_an_attempt_that_said_nothing_does_not_count(path: Path) -> None:
+    append(path)
+    with EventLog(path) as log:
+        assert log.attempt == 1
+
+
+def test_order_is_not_the_clock(path: Path) -> None:
+    append(path, 1)
+    later = json.loads(path.read_bytes()) | {"at": "2999-01-01T00:00:00+00:00"}
+    path.write_text(json.dumps(later) + "\n", encoding="utf-8")
+    append(path, 2)
+    assert [event["seq"] for event in read_events(path)] == [1, 2]
+
+
+def test_a_line_torn_at_any_byte_is_ignored_and_then_cut_off(path: Path) -> None:
+    append(path, 1, 2)
+    whole = path.read_bytes()
+    last = whole.index(b"\n") + 1
+    for end in range(last, len(whole)):
+        path.write_bytes(whole[:end])
+        assert steps(path) == [1]
+        append(path, 7)
+        assert steps(path) == [1, 7]
+        assert path.read_bytes().startswith(whole[:last])
+        assert [event["seq"] for event in read_events(path)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"\0" * 4096, b"\xff\xfe\n", b"[]\n", b"1\n{}\n", b'{"event": 1}\n', b'{"event": "x"}\n'],
+)
+def test_a_tail_that_is_no_event_is_cut_off(tail: bytes, path: Path) -> None:
+    append(path, 1)
+    good = path.read_bytes()
+    path.write_bytes(good + tail)
+    assert steps(path) == [1]
+    append(path)
+    assert path.read_bytes() == good
+
+
+def test_a_damaged_line_in_the_middle_costs_itself_only(path: Path) -> None:
+    append(path, 1, 2, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"x" + lines[1] + lines[2])
+    append(path, 4)
+    assert steps(path) == [1, 3, 4]
+
+
+def test_a_number_that_json_does_not_have_is_refused(path: Path) -> None:
+    with EventLog(path) as log:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            log.append(Waiting(1, {"loss": float("nan")}))
+        assert log.append(Saved(1))["seq"] == 1
+
+
+def test_an_event_that_does_not_fit_on_the_disk_leaves_no_gap(path: Path) -> None:
+    append(path, 1)
+    log = EventLog(path, disk=FailingDisk("append"))
+    with pytest.raises(Refusal, match=r"disk\.full"):
+        log.append(Saved(2))
+    log.close()
+    append(path, 3)
+    assert [(event["step"], event["seq"]) for event in read_events(path)] == [(1, 1), (3, 2)]
+
+
+def test_what_was_appended_survives_a_kill(path: Path) -> None:
+    child = os.fork()
+    if not child:
+        log = EventLog(path)
+        log.append(Saved(1))
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    assert steps(path) == [1]
