@@ -13,7 +13,7 @@ from typing import Any
 
 from studio.core.errors import Refusal, StudioError
 from studio.core.rows import Body, Message
-from studio.engine import gguf, hub, starter
+from studio.engine import gguf, hub, machine, starter
 from studio.engine.encoding import Encoder
 from studio.engine.export import export_run
 from studio.engine.lanes import Sampling
@@ -108,6 +108,18 @@ def _reporting(unwanted: Unwanted, work: Callable[[Report], object]) -> Answer:
     return None
 
 
+def machine_facts(_: Bench, __: Unwanted) -> Answer:
+    """What torch finds on this machine."""
+    yield from ()
+    device = machine.device()
+    return {
+        "device": device,
+        "precision": machine.number_format(device),
+        "threads": machine.use_threads(),
+        "instructions": machine.instructions(),
+    }
+
+
 def sheet(_: Bench, __: Unwanted, *, folder: str, cache: str) -> Answer:
     """The sheet of the configuration in ``folder``, kept in the folder ``cache``."""
     yield from ()
@@ -174,6 +186,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         add_gguf,
         add_hub,
         inspect_folder,
+        machine_facts,
         sheet,
         tokens,
         compare,

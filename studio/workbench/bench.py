@@ -1,0 +1,54 @@
+"""The workbench: all services over one data folder, behind one object."""
+
+from pathlib import Path
+from typing import Self
+
+from studio.jobs.processes import Spawner
+from studio.jobs.trainers import Trainers
+from studio.store.data_folder import DataFolder
+from studio.store.database import Database
+from studio.store.models import Models
+from studio.store.runs import Runs
+from studio.workbench.compare import CompareService
+from studio.workbench.engine_room import EngineRoom
+from studio.workbench.methods import MethodService
+from studio.workbench.models import ModelService
+from studio.workbench.rows import RowService
+from studio.workbench.runs import RunService
+
+
+class Workbench:
+    """What people can ask of the studio. Close it to end its engine; trainers live on."""
+
+    def __init__(self, data: DataFolder) -> None:
+        database = Database(data.database)
+        self._database = database
+        index = Runs(database)
+        self.data = data
+        self.engine = EngineRoom(data)
+        self.models = ModelService(data, Models(database), self.engine)
+        self.methods = MethodService(self.models)
+        self.rows = RowService(data, database, self.engine, self.models)
+        trainers = Trainers(data.root, Spawner())
+        self.runs = RunService(data, index, self.rows, self.models, self.engine, trainers)
+        self.compare = CompareService(data, index, self.engine)
+
+    @classmethod
+    def open(cls, folder: Path | None = None) -> Self:
+        """The workbench over ``folder``, or over the usual data folder."""
+        return cls(DataFolder.open(folder))
+
+    def check_database(self) -> str:
+        """``ok``, or what is wrong with the database."""
+        with self._database.read() as connection:
+            return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+
+    def close(self) -> None:
+        """Give the engine's memory back."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
