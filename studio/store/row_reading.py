@@ -39,12 +39,19 @@ def _record(connection: sqlite3.Connection, row_id: str) -> sqlite3.Row:
     return found
 
 
+def living_rows(connection: sqlite3.Connection, dataset: str) -> tuple[Row, ...]:
+    """The rows that do not lie in the trash, in their order."""
+    return _all(connection, dataset, "trashed IS NULL")
+
+
 def ready_rows(connection: sqlite3.Connection, dataset: str) -> tuple[Row, ...]:
     """The living rows that may train, in their order."""
+    return _all(connection, dataset, "trashed IS NULL AND status = 'ready'")
+
+
+def _all(connection: sqlite3.Connection, dataset: str, where: str) -> tuple[Row, ...]:
     found = connection.execute(
-        f"SELECT {COLUMNS} FROM rows"
-        " WHERE dataset = ? AND trashed IS NULL AND status = 'ready' ORDER BY position",
-        (dataset,),
+        f"SELECT {COLUMNS} FROM rows WHERE dataset = ? AND {where} ORDER BY position", (dataset,)
     )
     return tuple(read_row(record) for record in found)
 

@@ -87,6 +87,11 @@ class Rows:
         with self._database.read() as connection:
             return row_reading.page_of(connection, dataset, query)
 
+    def living(self, dataset: str) -> tuple[Row, ...]:
+        """All rows but those in the trash, in their order and as of one moment."""
+        with self._database.read() as connection:
+            return row_reading.living_rows(connection, dataset)
+
     def ready(self, dataset: str) -> tuple[Row, ...]:
         """The rows that may train, in their order."""
         with self._database.read() as connection:

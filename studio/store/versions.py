@@ -60,8 +60,9 @@ class Versions:
         with self._database.read() as connection:
             operation = _last_operation(connection, dataset)
             seen, version = self._known.get(dataset, (-1, ""))
-            if seen == operation:
-                return version
+            known = version if seen == operation else _pinned(connection, dataset, operation)
+            if known is not None:
+                return known
             rows = ready_rows(connection, dataset)
         return self._hash(dataset, operation, rows)
 
@@ -129,6 +130,14 @@ def _bring_back(edit: Edit, version: int, at: float) -> None:
 def _last_operation(connection: sqlite3.Connection, dataset: str) -> int:
     last = "SELECT COALESCE(MAX(id), 0) FROM operations WHERE dataset = ?"
     return int(connection.execute(last, (dataset,)).fetchone()[0])
+
+
+def _pinned(connection: sqlite3.Connection, dataset: str, operation: int) -> str | None:
+    """The version that was written down right after ``operation``."""
+    found = connection.execute(
+        "SELECT version FROM versions WHERE dataset = ? AND operation = ?", (dataset, operation)
+    ).fetchone()
+    return None if found is None else str(found["version"])
 
 
 def _versions(connection: sqlite3.Connection, dataset: str) -> tuple[Version, ...]:

@@ -41,7 +41,7 @@ class Shelf:
         return self.rows.save(row.id, change, revision=row.revision, key=new_key()).row
 
     def living(self) -> list[Row]:
-        return list(self.rows.page(self.dataset, Query(limit=EVERYTHING)).rows)
+        return list(self.rows.living(self.dataset))
 
     def trashed(self) -> list[Row]:
         return list(self.rows.page(self.dataset, Query(limit=EVERYTHING, trashed=True)).rows)

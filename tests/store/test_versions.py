@@ -26,6 +26,14 @@ def test_the_version_is_that_of_the_ready_rows(shelf: Shelf, versions: Versions)
     assert versions.current(shelf.dataset) == Versions(shelf.database).current(shelf.dataset)
 
 
+def test_a_version_that_was_written_down_is_known_to_others(shelf: Shelf) -> None:
+    shelf.add(ready(1))
+    pin = Versions(shelf.database).pin(shelf.dataset)
+    assert Versions(shelf.database).current(shelf.dataset) == pin.version.version
+    shelf.add(ready(2))
+    assert Versions(shelf.database).current(shelf.dataset) != pin.version.version
+
+
 def test_notes_and_drafts_do_not_count(shelf: Shelf, versions: Versions) -> None:
     row, draft = shelf.add(ready(1), NewRow(ask(2)))
     version = versions.current(shelf.dataset)
