@@ -18,6 +18,7 @@ class Printer:
     def __init__(self, say: Words, *, as_json: bool) -> None:
         self.words = say
         self._as_json = as_json
+        self._shown: tuple[str, int] | None = None
 
     def value(self, value: Any) -> None:
         """One result."""
@@ -38,11 +39,15 @@ class Printer:
         print(self.words.say(key, **facts), file=sys.stderr)
 
     def progress(self, progress: Json) -> None:
-        """How far something long is; overwrites itself on a terminal."""
-        step = self.words.say(f"progress.{progress['step']}")
-        share = 100 * progress["done"] / max(1, progress["total"])
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"{step}: {share:.0f} %", end=end, file=sys.stderr, flush=True)
+        """How far something long is: one line that is written over, or one for each tenth."""
+        share = 100 * progress["done"] // max(1, progress["total"])
+        on_screen = sys.stderr.isatty()
+        now = (progress["step"], share if on_screen else share // 10)
+        if now != self._shown:
+            self._shown = now
+            step = self.words.say(f"progress.{progress['step']}")
+            end = "\r" if on_screen and share < 100 else "\n"
+            print(f"{step}: {share:3d} %", end=end, file=sys.stderr, flush=True)
 
     def event(self, event: Json) -> None:
         """One event of a run."""

@@ -19,12 +19,14 @@ class StudioError(Exception):
     exit_code: ClassVar[int] = 3
 
     def __init__(self, key: str, /, **facts: Any) -> None:
-        super().__init__(key, facts)
+        super().__init__(key)
         self.key = key
         self.facts: dict[str, Any] = facts
 
     def __str__(self) -> str:
-        named = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        """Key and short facts, for logs: a row's text must not end up in one."""
+        short = ((name, repr(value)) for name, value in self.facts.items())
+        named = ", ".join(f"{name}={text if len(text) <= 80 else '…'}" for name, text in short)
         return f"{self.key}({named})"
 
     def as_json(self) -> dict[str, Any]:

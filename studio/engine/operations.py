@@ -47,29 +47,26 @@ class Bench:
 
 
 def add_starter(_: Bench, unwanted: Unwanted, *, target: str) -> Answer:
-    """Convert the packaged starter into the new folder ``target``; its facts."""
+    """Convert the packaged starter into the new folder ``target``, unless it is there."""
     folder = Path(target)
     if not folder.is_dir():
         yield from _reporting(unwanted, lambda r: starter.convert_starter(folder, report=r))
-    return (yield from inspect_folder(_, unwanted, folder=target))
 
 
 def add_gguf(_: Bench, unwanted: Unwanted, *, file: str, target: str) -> Answer:
-    """Unpack any GGUF file into the new folder ``target``; its facts."""
+    """Unpack any GGUF file into the new folder ``target``, unless it is there."""
     folder = Path(target)
     if not folder.is_dir():
         yield from _reporting(unwanted, lambda r: gguf.convert(Path(file), folder, report=r))
-    return (yield from inspect_folder(_, unwanted, folder=target))
 
 
 def add_hub(_: Bench, unwanted: Unwanted, *, hub_id: str, target: str) -> Answer:
-    """Download ``owner/name`` into the new folder ``target``; its facts."""
+    """Download ``owner/name`` into the new folder ``target``, unless it is there."""
     folder = Path(target)
     if not folder.is_dir():
         yield from _reporting(
             unwanted, lambda r: hub.download(hub_id, folder, report=r, cancel=unwanted)
         )
-    return (yield from inspect_folder(_, unwanted, folder=target))
 
 
 def inspect_folder(_: Bench, unwanted: Unwanted, *, folder: str, hashes: str = "") -> Answer:

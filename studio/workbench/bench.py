@@ -1,5 +1,6 @@
 """The workbench: all services over one data folder, behind one object."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -7,8 +8,12 @@ from studio.jobs.processes import Spawner
 from studio.jobs.trainers import Trainers
 from studio.store.data_folder import DataFolder
 from studio.store.database import Database
+from studio.store.datasets import Datasets
+from studio.store.erase import EraseReport, erase
 from studio.store.models import Models
+from studio.store.rows import Rows
 from studio.store.runs import Runs
+from studio.store.versions import Versions
 from studio.workbench.compare import CompareService
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.methods import MethodService
@@ -28,7 +33,14 @@ class Workbench:
         self.engine = EngineRoom(data)
         self.models = ModelService(data, Models(database), self.engine)
         self.methods = MethodService(self.models)
-        self.rows = RowService(data, database, self.engine, self.models)
+        self.rows = RowService(
+            data,
+            Datasets(database),
+            Rows(database),
+            Versions(database),
+            self.engine,
+            self.models,
+        )
         trainers = Trainers(data.root, Spawner())
         self.runs = RunService(data, index, self.rows, self.models, self.engine, trainers)
         self.compare = CompareService(data, index, self.engine)
@@ -37,6 +49,14 @@ class Workbench:
     def open(cls, folder: Path | None = None) -> Self:
         """The workbench over ``folder``, or over the usual data folder."""
         return cls(DataFolder.open(folder))
+
+    def erase(self, row_ids: Sequence[str]) -> EraseReport:
+        """Remove rows for good, from everywhere in the data folder.
+
+        Raises Refusal ``erase.run_active`` while a run that learns from one of them is going on.
+        """
+        running = [run.id for run in self.runs.trainers.adopt()]
+        return erase(self._database, row_ids, self.data, running=running)
 
     def check_database(self) -> str:
         """``ok``, or what is wrong with the database."""

@@ -12,18 +12,14 @@ from studio.data import exporting, importing
 from studio.data.reading import Skip
 from studio.store.atomic import write_bytes
 from studio.store.data_folder import DataFolder
-from studio.store.database import Database
 from studio.store.datasets import Dataset, Datasets
-from studio.store.erase import EraseReport, erase
 from studio.store.exports import list_rows
-from studio.store.row_values import Query
 from studio.store.rows import Rows
 from studio.store.versions import Versions
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.models import ModelService
 
 Json = dict[str, Any]
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +27,11 @@ class RowService:
     """The datasets of a data folder."""
 
     data: DataFolder
-    database: Database
+    datasets: Datasets
+    rows: Rows
+    versions: Versions
     engine: EngineRoom
     models: ModelService
-
-    @property
-    def datasets(self) -> Datasets:
-        """The datasets themselves."""
-        return Datasets(self.database)
-
-    @property
-    def rows(self) -> Rows:
-        """Single rows: edits, history, trash, undo."""
-        return Rows(self.database)
-
-    @property
-    def versions(self) -> Versions:
-        """Versions of datasets."""
-        return Versions(self.database)
 
     def import_file(
         self, file: Path, dataset: str, *, mapping: Mapping[str, str] | None = None
@@ -77,7 +60,7 @@ class RowService:
     def export_file(self, dataset: str, file: Path, *, format: str = "") -> Json:
         """Write all living rows of ``dataset`` to ``file``."""
         home = self.datasets.get(dataset)
-        rows = tuple(self._all(home))
+        rows = tuple(self.rows.living(home.id))
         if file.resolve().is_relative_to(self.data.exports):
             list_rows(file, [row.id for row in rows])
         written = exporting.export(rows, file, format, save=write_bytes)
@@ -96,14 +79,10 @@ class RowService:
         home = self.datasets.get(dataset)
         return [asdict(version) for version in self.versions.list(home.id)]
 
-    def erase(self, row_ids: tuple[str, ...]) -> EraseReport:
-        """Remove rows for good, from everywhere in the data folder."""
-        return erase(self.database, row_ids, self.data)
-
     def tokens(self, model: str, dataset: str, *, row: str | None = None) -> Iterator[Json]:
         """For each row what the model would learn: ``{"row", "tokens", "trained", ...}``."""
         home = self.datasets.get(dataset)
-        rows = (self.rows.get(row),) if row else tuple(self._all(home))
+        rows = (self.rows.get(row),) if row else tuple(self.rows.living(home.id))
         if any(found.dataset != home.id for found in rows):
             raise UserMistake("rows.not_in_dataset", row=row, dataset=home.name)
         entry = self.models.need(model)
@@ -118,12 +97,6 @@ class RowService:
             if unknown.key != "datasets.unknown":
                 raise
         return self.datasets.create(dataset)
-
-    def _all(self, home: Dataset) -> Iterator[Row]:
-        offset = 0
-        while rows := self.rows.page(home.id, Query(offset=offset, limit=_PAGE)).rows:
-            yield from rows
-            offset += len(rows)
 
     def _shown(self, home: Dataset) -> Json:
         counts = self.rows.counts(home.id)
