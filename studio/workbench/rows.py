@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import UserMistake
-from studio.core.rows import Row
 from studio.data import exporting, importing
 from studio.data.reading import Skip
 from studio.store.atomic import write_bytes
