@@ -22,9 +22,12 @@ __all__ = [
     "Identity",
     "alive",
     "current",
+    "has_ended",
     "of",
     "reap",
+    "send",
     "signal_tree",
+    "tree",
 ]
 
 TERMINATE = signal.SIGTERM

@@ -46,6 +46,8 @@ def keep(folder: str, entry: str, patience: str, lease: int) -> int:
         ending = _watch(run, trainer, ear, Silence(run.heartbeat_path, float(patience)))
     except BaseException:
         send(_identity(trainer), KILL)
+        while reap(trainer) is None:
+            time.sleep(_TICK)
         raise
     _write_ending(run, ending)
     held.release()
@@ -97,6 +99,7 @@ def shorten(log: Path, limit: int = LOG_LIMIT) -> None:
             try:
                 with open(log.with_suffix(".1.txt"), "wb") as older:
                     older.write(file.read(limit))
+                    older.write(file.read(limit))  # what came meanwhile
             finally:
                 file.truncate(0)
 
@@ -104,11 +107,11 @@ def shorten(log: Path, limit: int = LOG_LIMIT) -> None:
 def _listen() -> int:
     """A descriptor that gives the number of each SIGTERM and SIGCHLD, from now on."""
     ear, mouth = os.pipe()
-    os.set_blocking(mouth, False)
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    if sys.platform != "win32":
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    if sys.platform != "win32":  # where neither comes
+        os.set_blocking(mouth, False)
+        signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
     return ear
 
 

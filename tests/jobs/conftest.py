@@ -99,6 +99,18 @@ def session_of(pid: int) -> int:
         return 0
 
 
+def is_open(path: Path) -> bool:
+    """Whether any process has this file open, as all of a run's have its log."""
+    return any(str(path) in opened_by(process) for process in psutil.process_iter())
+
+
+def opened_by(process: psutil.Process) -> list[str]:
+    try:
+        return [file.path for file in process.open_files()]
+    except psutil.Error:
+        return []
+
+
 @pytest.fixture
 def start(
     tmp_path: Path, zygote: Zygote, new_run: Callable[[str], RunFolder]

@@ -68,10 +68,11 @@ def hungry(_folder: str) -> int:
 
 
 def chatty(_folder: str) -> int:
-    """Print 200 MB as fast as it goes, then a last line."""
+    """Print 200 MB as fast as it goes, and after a while a last line."""
     line = "x" * 999
     for _ in range(200_000):
         print(line)
+    time.sleep(0.5)
     print("the last line")
     return 0
 

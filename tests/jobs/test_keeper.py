@@ -12,7 +12,7 @@ from studio.jobs.processes import Job
 from studio.jobs.zygote import Zygote
 from studio.store.locks import Lock, owner
 from studio.store.run_folder import RunFolder
-from tests.jobs.conftest import Started, until
+from tests.jobs.conftest import Started, is_open, until
 
 Start = Callable[..., Started]
 
@@ -52,11 +52,11 @@ def test_a_flood_of_output_stays_bounded_and_stops_nobody(start: Start) -> None:
         time.sleep(0.005)
     assert started.liveness.exit is not None
     assert started.liveness.exit["code"] == 0
-    assert older.stat().st_size <= LOG_LIMIT
+    assert older.stat().st_size <= 2 * LOG_LIMIT
     assert log.stat().st_size <= LOG_LIMIT
     print(f"of 200 MB at once the log held {largest / 1e6:.0f} MB at most")
     assert largest < 120e6
-    assert b"the last line\n" in (log.read_bytes()[-14:], older.read_bytes()[-14:])
+    assert log.read_bytes().endswith(b"the last line\n")
 
 
 def test_a_silent_trainer_shows_where_it_stands_and_lives_on(start: Start) -> None:
@@ -118,6 +118,7 @@ def test_a_keeper_that_cannot_say_who_trains_ends_the_trainer(
         keeper = zygote.launch(job)
     until(lambda: not alive(keeper))
     until(lambda: owner(lock.path) is None)
+    assert not is_open(run.log_path)
     assert "IsADirectoryError" in run.log_path.read_text(encoding="utf-8")
     assert run.exit() is None
 

@@ -17,7 +17,7 @@ from studio.jobs.zygote import Zygote
 from studio.store.atomic import write_json
 from studio.store.locks import owner
 from studio.store.run_folder import RunFolder
-from tests.jobs.conftest import Started, until
+from tests.jobs.conftest import Started, is_open, until
 
 Start = Callable[..., Started]
 NewRun = Callable[[str], RunFolder]
@@ -254,15 +254,3 @@ def test_a_thousand_starts_and_stops_leave_nothing(
     assert Trainers(tmp_path, zygote).adopt() == []
     assert sorted(tmp_path.rglob("*")) == files
     assert descriptors == (psutil.Process().num_fds(), psutil.Process(zygote.pid).num_fds())
-
-
-def is_open(path: Path) -> bool:
-    """Whether any process has this file open, as all of a run's have its log."""
-    return any(str(path) in opened_by(process) for process in psutil.process_iter())
-
-
-def opened_by(process: psutil.Process) -> list[str]:
-    try:
-        return [file.path for file in process.open_files()]
-    except psutil.Error:
-        return []
