@@ -163,6 +163,7 @@ class RunState:
         self.samples.append({name: event[name] for name in ("step", "prompt", "text")})
 
     def _checkpoint(self, event: Mapping[str, Any]) -> None:
+        self.status, self.reason = "running", None
         self.checkpoints.append(int(event["step"]))
 
     def _resume(self, event: Mapping[str, Any]) -> None:

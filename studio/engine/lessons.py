@@ -5,7 +5,7 @@ Which rows are left out, and why, is decided here; nothing is left out in silenc
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -36,12 +36,21 @@ class Lessons:
     cut: int
 
     @classmethod
-    def encode(cls, rows: Sequence[RunRow], encoder: Encoder, max_length: int) -> Self:
+    def encode(
+        cls,
+        rows: Sequence[RunRow],
+        encoder: Encoder,
+        max_length: int,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Self:
         """Encode ``rows`` to at most ``max_length`` word pieces each.
 
-        Raises UserMistake if nothing is left to learn from.
+        ``progress`` is called with the number of rows done. Raises UserMistake if nothing is left
+        to learn from.
         """
-        encoded = encoder.encode_all([row.body for row in rows], max_length=max_length)
+        bodies = [row.body for row in rows]
+        encoded = encoder.encode_all(bodies, max_length=max_length, progress=progress)
         taught: dict[Split, list[Lesson]] = {split: [] for split in Split}
         left_out: list[dict[str, Any]] = []
         cut = 0

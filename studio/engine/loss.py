@@ -2,13 +2,14 @@
 
 The head is by far the widest layer; its logits are made chunk by chunk, turned into their own
 gradient in place, and never kept. Exact: the same sums as the plain loss, in another order.
+The head is called as a module, so that whoever listens to the model's layers hears each chunk.
 Technique of Hsu et al., "Liger Kernel", 2024 (fused linear cross-entropy), without its padding.
 """
 
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 CHUNK = 256
 """Labelled positions whose logits are alive at once."""
@@ -19,9 +20,13 @@ class _LabelledLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, goal: tuple[Tensor, float]
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        goal: tuple[nn.Module, Tensor, float],
     ) -> tuple[Tensor, Tensor]:
-        targets, scale = goal
+        head, targets, scale = goal
         losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
         wanted = ctx.needs_input_grad
         d_hidden = torch.empty_like(hidden) if wanted[0] else None
@@ -29,7 +34,7 @@ class _LabelledLoss(torch.autograd.Function):
         d_bias = torch.zeros_like(bias, dtype=torch.float32) if bias is not None else None
         for start in range(0, len(targets), CHUNK):
             part = slice(start, start + CHUNK)
-            slope = _losses_and_slope(hidden[part], weight, bias, targets[part], losses[part])
+            slope = _losses_and_slope(head(hidden[part]), targets[part], losses[part])
             if not any(wanted):
                 continue
             slope = slope.mul_(scale).to(hidden.dtype)
@@ -49,11 +54,9 @@ class _LabelledLoss(torch.autograd.Function):
         return (*gradients, None)
 
 
-def _losses_and_slope(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, losses: Tensor
-) -> Tensor:
+def _losses_and_slope(logits: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
     """Fill ``losses``; return softmax minus one-hot (positions, vocabulary) in fp32."""
-    logits = torch.nn.functional.linear(hidden, weight, bias).float()
+    logits = logits.float()
     norm = logits.logsumexp(1)
     places = targets[:, None]
     torch.sub(norm, logits.gather(1, places)[:, 0], out=losses)
@@ -62,7 +65,7 @@ def _losses_and_slope(
 
 
 def labelled_loss(
-    hidden: Tensor, head: torch.nn.Module, targets: Tensor, scale: float
+    hidden: Tensor, head: nn.Module, targets: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
     """Loss of ``hidden`` (labelled positions, width) against ``targets`` (positions).
 
@@ -71,6 +74,6 @@ def labelled_loss(
     """
     weight, bias = cast(Tensor, head.weight), cast("Tensor | None", head.bias)
     loss, losses = _LabelledLoss.apply(  # type: ignore[no-untyped-call]
-        hidden, weight, bias, (targets, scale)
+        hidden, weight, bias, (head, targets, scale)
     )
     return loss, losses

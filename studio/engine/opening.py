@@ -15,10 +15,10 @@ from studio.engine.answering import Pair
 from studio.engine.encoding import Encoder
 from studio.engine.lanes import BASE, TUNED
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
+from studio.engine.preparation import require_same_base
 from studio.engine.results import read_result
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install
-from studio.engine.trainer import require_same_base
 from studio.methods import method_of, read_values
 from studio.methods.sites import Changed
 from studio.store.run_folder import RunFolder

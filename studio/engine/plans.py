@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -62,8 +63,16 @@ def require_same(written: Plan, now: Plan) -> None:
     """
     parted = written.differences(replace(now, path=written.path))
     if parted:
-        shown = "; ".join(f"{name}: {old} → {new}" for name, (old, new) in parted.items())
+        shown = "; ".join(_shown(name, old, new) for name, (old, new) in parted.items())
         raise Refusal("plan.differs", differences=shown)
+
+
+def _shown(name: str, old: Any, new: Any) -> str:
+    """``name: old → new``; of several versions only those that differ."""
+    if not isinstance(old, dict):
+        return f"{name}: {old} → {new}"
+    parts = [part for part in sorted({*old, *new}) if old.get(part) != new.get(part)]
+    return "; ".join(f"{part}: {old.get(part)} → {new.get(part)}" for part in parts)
 
 
 def disk_needed(trainable: int, *, keep: int = 2) -> int:

@@ -6,6 +6,7 @@ from the recipe and the number of the update.
 
 from safetensors.torch import load_file, save_file
 
+from studio.engine.space import require_space
 from studio.engine.trained import Trained
 from studio.store.checkpoints import Checkpoint, Checkpoints
 
@@ -14,9 +15,12 @@ VALUES, MOMENTS = "trained.safetensors", "moments.safetensors"
 
 def save(checkpoints: Checkpoints, trained: Trained, step: int) -> None:
     """Make the save point of ``step``; raises Refusal ``disk.full`` with the old ones intact."""
+    values, moments = trained.values(), trained.moments()
+    needed = sum(tensor.nbytes for tensor in (*values.values(), *moments.values()))
+    require_space(checkpoints.path.parent, needed)
     with checkpoints.writing(step) as folder:
-        save_file(trained.values(), folder / VALUES)
-        save_file(trained.moments(), folder / MOMENTS)
+        save_file(values, folder / VALUES)
+        save_file(moments, folder / MOMENTS)
 
 
 def restore(checkpoint: Checkpoint, trained: Trained) -> None:

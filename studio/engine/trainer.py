@@ -5,108 +5,109 @@ code is 0 for finished, paused and stopped, else that of the error (DESIGN: 1 mi
 3 our fault, 4 the run failed).
 """
 
-import os
 import signal
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import torch
-
-from studio.core.course import Course
-from studio.core.errors import Fault, Refusal, StudioError
-from studio.core.events import Ended, Event, Resumed, Started, Waiting
-from studio.core.plan import Plan
-from studio.core.recipe import Recipe
-from studio.core.rows import Message
-from studio.engine import machine, plans
-from studio.engine.answering import Pair
-from studio.engine.encoding import Encoder
-from studio.engine.identity import identity
-from studio.engine.lanes import TUNED, Sampling
-from studio.engine.lessons import TOKENS, Lessons
-from studio.engine.loading import eos_ids, load_model, load_tokenizer
-from studio.engine.loop import DISK_PATIENCE, Session, train
-from studio.engine.results import write_result
+from studio.core.errors import Fault, Refusal, RunFailed, StudioError
+from studio.core.events import Ended, Event, Resumed, RunState, Started, Waiting
+from studio.engine import machine
+from studio.engine.interruption import Interrupted
+from studio.engine.loop import DISK_PATIENCE, Asked, train
+from studio.engine.preparation import prepare
 from studio.engine.save_points import restore
-from studio.engine.sheet_reader import sheet_of
-from studio.engine.sites import install
-from studio.engine.space import require_space
-from studio.engine.trained import Trained
-from studio.methods import method_of, read_values
+from studio.store.atomic import sweep
 from studio.store.run_folder import EventLog, Request, RunFolder
 
-SAMPLE_LENGTH = 64
-"""Word pieces of an answer that is given while training goes on."""
 
-HASHES = "hashes.json"
-"""Where a registered model keeps the hashes of its files."""
+class Ear:
+    """What somebody wants of the run, by its folder or by SIGTERM; asking it is a sign of life."""
 
-_QUESTIONS = 3
+    def __init__(self, run: RunFolder) -> None:
+        self._run, self._is_terminated = run, False
+        signal.signal(signal.SIGTERM, self._terminate)
+
+    def _terminate(self, *_: object) -> None:
+        """Pause; a second SIGTERM ends the process at once, which loses nothing that is saved."""
+        self._is_terminated = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __call__(self) -> Request | None:
+        with suppress(OSError):  # a full disk has no room for a new file
+            self._run.beat()
+        return self._run.asked() or ("pause" if self._is_terminated else None)
 
 
 def main(path: str) -> int:
     """Train the run in the folder ``path``; returns the exit code."""
     run = RunFolder(Path(path))
-    _pause_on_terminate(run)
-    with run.open_log() as log:
-        try:
-            for event in _events(run):
-                _write(log, event)
-                run.beat()
-        except StudioError as error:
-            _end(run, log, error)
-            return error.exit_code
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            peak = machine.peak_memory(machine.device())
-            return _end(run, log, Refusal("run.no_memory", peak_bytes=peak), error)
-        except Exception as error:
-            return _end(run, log, Fault("run.broke", problem=_last_line(error)), error)
-        return 0
+    asked = Ear(run)
+    try:
+        with run.open_log() as log:
+            return _train(run, log, asked)
+    except Exception as error:  # not even the events can be written
+        traceback.print_exception(error)
+        return _in_words(error).exit_code
 
 
-def _last_line(error: Exception) -> str:
-    return traceback.format_exception_only(error)[-1].strip()[:300]
+def _train(run: RunFolder, log: EventLog, asked: Asked) -> int:
+    try:
+        sweep(run.path)
+        for event in _events(run, asked):
+            _write(log, event, asked)
+    except Exception as error:
+        said = _in_words(error)
+        if said is not error:
+            traceback.print_exception(error)
+        _write(log, Ended("failed", run.state().step, said.as_json()), asked)
+        return said.exit_code
+    return 0
 
 
-def _end(run: RunFolder, log: EventLog, said: StudioError, cause: Exception | None = None) -> int:
-    """Write down how it failed; what we did not foresee goes to the log as well."""
-    if cause is not None:
-        traceback.print_exception(cause)
-    _write(log, Ended("failed", run.state().step, said.as_json()))
-    return said.exit_code
+def _in_words(error: Exception) -> StudioError:
+    """What ``error`` means for the run; most of what it can be is our fault."""
+    if isinstance(error, StudioError):
+        return error
+    if machine.is_out_of_memory(error):
+        return RunFailed("run.no_memory", peak_bytes=machine.peak_memory(machine.device()))
+    problem = traceback.format_exception_only(error)[-1].strip()
+    return Fault("run.broke", problem=problem[:300])
 
 
-def _pause_on_terminate(run: RunFolder) -> None:
-    if os.name == "posix":
-        signal.signal(signal.SIGTERM, lambda *_: run.ask("pause"))
+def _write(log: EventLog, event: Event, asked: Asked) -> None:
+    """Append ``event``; on a full disk wait for room, until somebody asks to leave.
 
-
-def _write(log: EventLog, event: Event) -> None:
-    """Append ``event``; on a full disk wait for room, since nothing may be lost."""
+    That the run waits is only said where there is room to say it.
+    """
     while True:
         try:
-            log.append(event, durable=not isinstance(event, Waiting))
+            log.append(event, durable=True)
             return
         except Refusal as refusal:
-            if refusal.key != "disk.full":
+            if refusal.key != "disk.full" or asked() is not None:
                 raise
-            time.sleep(DISK_PATIENCE)
+        if isinstance(event, Waiting):
+            return
+        time.sleep(DISK_PATIENCE)
 
 
-def _events(run: RunFolder) -> Iterator[Event]:
+def _events(run: RunFolder, asked: Asked) -> Iterator[Event]:
     """Everything that the run says, from its preparation to its end."""
-    recipe, said = run.recipe(), run.state()
-    session, lessons = _prepare(run, recipe)
+    said = run.state()
+    try:
+        session, lessons = prepare(run, asked)
+    except Interrupted as interruption:
+        yield Ended(interruption.status, said.step)
+        return
     checkpoint = run.checkpoints.latest()
     after = 0
     if checkpoint is not None:
         restore(checkpoint, session.trained)
         after = checkpoint.step
-    if said.start:
-        yield Resumed(after, lost=max(0, said.step - after))
-    else:
+    if not said.start:
         yield Started(
             run=run.id,
             total=session.plan.total,
@@ -116,92 +117,12 @@ def _events(run: RunFolder) -> Iterator[Event]:
             cut_rows=lessons.cut,
             trainable=session.trained.master.numel(),
         )
-    yield from train(session, after=after)
+    if said.start or after:
+        yield Resumed(after, lost=max(0, said.step - after))
+    yield from train(session, after=after, said=_said_of(after, said))
 
 
-def _prepare(run: RunFolder, recipe: Recipe) -> tuple[Session, Lessons]:
-    """Load the base, put the method's sites in, encode or read back the rows, decide or obey.
-
-    The first attempt decides and writes the plan; every later one must obey it.
-    """
-    written = run.plan()
-    require_same_base(run, recipe)
-    device = machine.device()
-    folder = Path(recipe.base.folder)
-    dtype = written.dtype if written else plans.number_format(recipe, device)
-    machine.use_threads()
-    model, tokenizer = load_model(folder, dtype=dtype, device=device), load_tokenizer(folder)
-    encoder = Encoder(tokenizer, eos_ids=eos_ids(model))
-    sheet = sheet_of(model)
-    lessons = (
-        Lessons.load(run.path / TOKENS)
-        if written
-        else Lessons.encode(run.rows(), encoder, plans.max_length(recipe, sheet))
-    )
-    plan = plans.decide(recipe, sheet, lessons, model=model, template_hash=encoder.template_hash)
-    method = method_of(recipe.method)
-    sites = method.sites(sheet, read_values(method, recipe.knobs))
-    installed = install(model, sites, recipe.training.seed)
-    trained = Trained(installed.parameters)
-    if written is None:
-        require_space(run.path, plans.disk_needed(trained.master.numel()))
-        lessons.save(run.path / TOKENS)
-        run.write_plan(plan)
-    else:
-        plans.require_same(written, plan)
-    pair = Pair(installed, encoder, tokenizer, changed={TUNED: {}})
-    return _session(
-        run, recipe, written or plan, lessons=lessons, pair=pair, trained=trained
-    ), lessons
-
-
-def _session(
-    run: RunFolder, recipe: Recipe, plan: Plan, *, lessons: Lessons, pair: Pair, trained: Trained
-) -> Session:
-    questions = recipe.questions or _questions(run, lessons)
-
-    def asked() -> Request | None:
-        run.beat()
-        return run.asked()
-
-    def sample() -> list[tuple[str, str]]:
-        return [(question, _answer(pair, question)) for question in questions]
-
-    def publish(step: int) -> None:
-        values = trained.values()
-        write_result(run.tuned, recipe, pair.installed.sites, values=values, step=step)
-
-    return Session(
-        training=recipe.training,
-        plan=plan,
-        course=Course.of(recipe.training, len(lessons.train)),
-        train=lessons.train,
-        check=lessons.check,
-        installed=pair.installed,
-        trained=trained,
-        checkpoints=run.checkpoints,
-        asked=asked,
-        sample=sample,
-        publish=publish,
-    )
-
-
-def _questions(run: RunFolder, lessons: Lessons) -> tuple[str, ...]:
-    """The questions of the first check rows: never of rows that are trained on."""
-    chosen = {lesson.row for lesson in lessons.check[:_QUESTIONS]}
-    return tuple(row.body.prompt for row in run.rows() if row.id in chosen)
-
-
-def _answer(pair: Pair, question: str) -> str:
-    sampling = Sampling(max_new_tokens=SAMPLE_LENGTH)
-    *_, last = pair.stream([Message("user", question)], sampling, lanes=(TUNED,))
-    return str(last["answers"][TUNED]["text"])
-
-
-def require_same_base(run: RunFolder, recipe: Recipe) -> None:
-    """Raise Refusal ``models.changed`` unless the base is what it was when the run began."""
-    folder = Path(recipe.base.folder)
-    kept = run.path.parents[1] / "models" / recipe.base.id
-    cache = kept / HASHES if kept.is_dir() else None
-    if identity(folder, cache=cache)["hash"] != recipe.base.hash:
-        raise Refusal("models.changed", folder=str(folder))
+def _said_of(step: int, state: RunState) -> set[str]:
+    """Which kinds of events the run has told already of its model after ``step`` updates."""
+    checked = {"eval" for at, _ in state.checks if at == step}
+    return checked | {"sample" for sample in state.samples if sample["step"] == step}
