@@ -70,6 +70,10 @@ class DataFolder:
         """Copies of the database from before each migration."""
         return self.root / "backups"
 
+    def hashes_of(self, model: str) -> Path:
+        """Where the hashes of a base model's files are kept, so that they are not read again."""
+        return self.models / model / "hashes.json"
+
     def network_file_system(self, mounts: Path = _MOUNTS) -> str | None:
         """The kind of network file system that the folder lies on, or None if none is known of.
 

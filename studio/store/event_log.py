@@ -21,6 +21,18 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         yield event
 
 
+class EventReader:
+    """Follows a log that is still being written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._end = path, 0
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """The events since the last call; a line that is not yet whole waits for the next."""
+        for event, self._end in _read(self._path, self._end):
+            yield event
+
+
 class EventLog:
     """The events of one run, open for appending by its one trainer."""
 
@@ -68,11 +80,11 @@ class EventLog:
         self.close()
 
 
-def _read(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each whole event with the place in the file where its line ends, in bytes."""
-    end = 0
+def _read(path: Path, end: int = 0) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each whole event after the first ``end`` bytes, with where in the file its line ends."""
     try:
         with open(path, "rb") as lines:
+            lines.seek(end)
             for line in lines:
                 end += len(line)
                 event = _event(line)

@@ -22,9 +22,9 @@ from studio.core.recipe import Recipe
 from studio.core.rows import Body, Split
 from studio.store.atomic import ensure_folder, publishing, write_bytes, write_json, write_text
 from studio.store.checkpoints import Checkpoints
-from studio.store.event_log import EventLog, read_events
+from studio.store.event_log import EventLog, EventReader, read_events
 
-__all__ = ["EventLog", "Request", "RunFolder", "RunRow"]
+__all__ = ["EventLog", "EventReader", "Request", "RunFolder", "RunRow"]
 
 Request = Literal["pause", "stop"]
 
@@ -127,6 +127,10 @@ class RunFolder:
     def events(self) -> Iterator[dict[str, Any]]:
         """What the run said so far, in order; lines that are torn or damaged are left out."""
         return read_events(self._events)
+
+    def reader(self) -> EventReader:
+        """Reads what the run says while it goes on."""
+        return EventReader(self._events)
 
     def state(self) -> RunState:
         """What the events add up to."""

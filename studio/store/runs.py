@@ -103,6 +103,11 @@ class Runs:
         """Take a run out of the trash."""
         return self._set(run_id, "trashed", None)
 
+    def remove(self, run_id: str) -> None:
+        """Forget a run that has not begun."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
     def _set(self, name_or_id: str, column: str, value: object) -> RunEntry:
         with self._database.write() as connection:
             found = _find(connection, name_or_id)

@@ -7,7 +7,7 @@ import pytest
 
 from studio.core.errors import Refusal
 from studio.core.events import Resumed, Saved, Waiting
-from studio.store.event_log import EventLog, read_events
+from studio.store.event_log import EventLog, EventReader, read_events
 from tests.store.test_atomic import FailingDisk
 
 
@@ -125,3 +125,27 @@ def test_what_was_appended_survives_a_kill(path: Path) -> None:
         os.kill(os.getpid(), 9)
     os.waitpid(child, 0)
     assert steps(path) == [1]
+
+
+def test_a_reader_gets_each_event_once_as_it_comes(path: Path) -> None:
+    reader = EventReader(path)
+    assert list(reader.read()) == []
+    with EventLog(path) as log:
+        log.append(Saved(1))
+        assert [event["step"] for event in reader.read()] == [1]
+        log.append(Saved(2))
+        log.append(Saved(3))
+        assert [event["step"] for event in reader.read()] == [2, 3]
+        assert list(reader.read()) == []
+
+
+def test_a_reader_waits_for_the_end_of_a_line_and_survives_the_cut_of_a_torn_one(
+    path: Path,
+) -> None:
+    append(path, 1)
+    reader = EventReader(path)
+    with open(path, "ab") as file:
+        file.write(b'{"event": "checkpoint", "step": 2, "seq"')
+    assert [event["step"] for event in reader.read()] == [1]
+    append(path, 3)
+    assert [(event["step"], event["attempt"]) for event in reader.read()] == [(3, 2)]

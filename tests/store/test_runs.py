@@ -71,3 +71,11 @@ def test_a_run_goes_to_the_trash_and_back(shelf: Shelf, runs: Runs) -> None:
         runs.get("Tone")
     assert runs.restore("r1").trashed is None
     assert [run.id for run in runs.list()] == ["r1"]
+
+
+def test_a_run_that_has_not_begun_is_forgotten_with_its_rows(shelf: Shelf, runs: Runs) -> None:
+    rows = shelf.add(ready(1))
+    runs.add(entry(shelf, "r1"), [rows[0].id])
+    runs.remove("r1")
+    assert runs.list() == ()
+    assert runs.learned("r1") == ()
