@@ -29,7 +29,8 @@ class EventReader:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The events since the last call; a line that is not yet whole waits for the next."""
-        for event, self._end in _read(self._path, self._end):
+        for event, end in _read(self._path, self._end):
+            self._end = end
             yield event
 
 
