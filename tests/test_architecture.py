@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "store.run_folder",
         "store.checkpoints",
         "store.atomic",
+        "store.data_folder",
         "core",
     },
     "workbench": {"workbench", "store", "jobs", "data", "methods", "core"},

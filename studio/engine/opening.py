@@ -12,10 +12,10 @@ from studio.core.errors import Refusal
 from studio.core.recipe import Recipe
 from studio.engine import machine, plans
 from studio.engine.answering import Pair
+from studio.engine.bases import require_same_base
 from studio.engine.encoding import Encoder
 from studio.engine.lanes import BASE, TUNED
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
-from studio.engine.preparation import require_same_base
 from studio.engine.results import read_result
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install

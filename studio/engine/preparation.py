@@ -8,20 +8,19 @@ from itertools import islice
 from pathlib import Path
 
 from studio.core.course import Course
-from studio.core.errors import Refusal, StudioError, UserMistake
+from studio.core.errors import StudioError, UserMistake
 from studio.core.plan import Plan
 from studio.core.recipe import Recipe
 from studio.core.rows import Message, Split
 from studio.engine import machine, plans
 from studio.engine.answering import Pair
+from studio.engine.bases import require_same_base
 from studio.engine.encoding import Encoder
-from studio.engine.identity import identity
 from studio.engine.interruption import Interrupted
 from studio.engine.lanes import TUNED, Sampling
 from studio.engine.lessons import TOKENS, Lessons
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
 from studio.engine.loop import Asked, Sampler, Session
-from studio.engine.progress import Report, unheard
 from studio.engine.results import write_result
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import install
@@ -32,9 +31,6 @@ from studio.store.run_folder import RunFolder
 
 SAMPLE_LENGTH = 64
 """Word pieces of an answer that is given while training goes on."""
-
-HASHES = "hashes.json"
-"""Where a registered model keeps the hashes of its files."""
 
 _QUESTIONS = 3
 
@@ -83,15 +79,6 @@ def prepare(run: RunFolder, asked: Asked) -> tuple[Session, Lessons]:
         publish=_publisher(run, recipe, pair, trained),
     )
     return session, lessons
-
-
-def require_same_base(run: RunFolder, recipe: Recipe, *, report: Report = unheard) -> None:
-    """Raise Refusal ``models.changed`` unless the base is what it was when the run began."""
-    folder = Path(recipe.base.folder)
-    kept = run.path.parents[1] / "models" / recipe.base.id
-    cache = kept / HASHES if kept.is_dir() else None
-    if identity(folder, cache=cache, report=report)["hash"] != recipe.base.hash:
-        raise Refusal("models.changed", folder=str(folder))
 
 
 def _number_format(recipe: Recipe, written: Plan | None, device: str) -> str:
