@@ -56,6 +56,7 @@ def main(path: str) -> int:
 def _train(run: RunFolder, log: EventLog, asked: Asked) -> int:
     try:
         sweep(run.path)
+        run.checkpoints.tidy()
         for event in _events(run, asked):
             _write(log, event, asked)
     except Exception as error:

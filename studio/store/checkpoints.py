@@ -64,6 +64,12 @@ class Checkpoints:
         _PROVED[final] = _stamp(final)
         self._prune()
 
+    def tidy(self) -> None:
+        """Remove what a dead process left half made, or had no more time to prune."""
+        if self.path.is_dir():
+            sweep(self.path, disk=self._disk)
+            self._prune()
+
     def latest(self) -> Checkpoint | None:
         """The newest save point, by step, that is valid."""
         return next(self._valid(), None)

@@ -45,6 +45,14 @@ def test_more_are_kept_if_one_says_so(tmp_path: Path) -> None:
     assert checkpoints.steps() == [2, 3, 4]
 
 
+def test_what_a_death_left_behind_is_tidied_up(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, keep=9).tidy()
+    save(Checkpoints(tmp_path, keep=9), 1, 2, 3)
+    (tmp_path / ".step-4.999999999-1-00000000").mkdir()
+    Checkpoints(tmp_path).tidy()
+    assert sorted(os.listdir(tmp_path)) == ["step-2", "step-3"]
+
+
 def test_a_save_point_is_private(checkpoints: Checkpoints) -> None:
     save(checkpoints, 1)
     folders = [path for path in checkpoints.path.rglob("*") if path.is_dir()]
