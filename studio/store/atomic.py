@@ -24,6 +24,9 @@ if sys.platform != "win32":
     import fcntl
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NAME = 4096
+"""Bytes that a new name in a folder may take."""
+
 _LEFTOVER = re.compile(r"\..+\.(?P<pid>\d+)-(?P<started>\d+)-[0-9a-f]{8}")
 
 
@@ -80,7 +83,7 @@ def sync_descriptor(descriptor: int) -> None:
 def write_bytes(path: Path, data: bytes, *, disk: Disk = DISK) -> None:
     """Make ``path`` hold ``data``, all or nothing. Raises Refusal ``disk.full``."""
     beside = _beside(path)
-    with _removing_on_failure(beside), _refusing_when_full(path, lambda: len(data)):
+    with _removing_on_failure(beside), refusing_when_full(path, lambda: len(data)):
         disk.write(beside, data)
         disk.sync(beside)
         disk.rename(beside, path)
@@ -98,17 +101,21 @@ def write_json(path: Path, value: Any, *, disk: Disk = DISK) -> None:
     write_text(path, form + "\n", disk=disk)
 
 
-def append_line(descriptor: int, line: bytes, *, path: Path, disk: Disk = DISK) -> None:
-    """Append ``line`` to the open file ``path``, all or nothing; handed to the system, not synced.
+def append_line(
+    descriptor: int, line: bytes, *, path: Path, durable: bool = False, disk: Disk = DISK
+) -> None:
+    """Append ``line`` to the open file ``path``, all or nothing; ``durable`` waits for the disk.
 
     Raises Refusal ``disk.full``; the file then ends as it did before.
     """
     end = os.fstat(descriptor).st_size
-    with _refusing_when_full(path, lambda: len(line)):
+    with refusing_when_full(path, lambda: len(line)):
         try:
             written = 0
             while written < len(line):
                 written += disk.append(descriptor, line[written:])
+            if durable:
+                sync_descriptor(descriptor)
         except BaseException:
             os.ftruncate(descriptor, end)
             raise
@@ -118,9 +125,9 @@ def ensure_folder(path: Path, *, disk: Disk = DISK) -> None:
     """Make a folder, and those above it, where they are missing."""
     if not path.is_dir():
         ensure_folder(path.parent, disk=disk)
-        with suppress(FileExistsError):  # someone else was faster
+        with refusing_when_full(path), suppress(FileExistsError):  # someone else was faster
             disk.make_folder(path)
-        disk.sync(path.parent)
+            disk.sync(path.parent)
 
 
 @contextmanager
@@ -134,7 +141,7 @@ def publishing(final: Path, *, older: Path | None = None, disk: Disk = DISK) -> 
     beside = _beside(final)
     with (
         _removing_on_failure(beside),
-        _refusing_when_full(final, lambda: _bytes_below(beside)),
+        refusing_when_full(final, lambda: _bytes_below(beside)),
     ):
         disk.make_folder(beside)
         yield beside
@@ -150,8 +157,9 @@ def discard(path: Path, *, disk: Disk = DISK) -> None:
     """Remove a file or folder, if it is there; a power cut leaves it whole, or to be swept."""
     if path.exists():
         beside = _beside(path)
-        disk.rename(path, beside)
-        disk.sync(path.parent)
+        with refusing_when_full(path):
+            disk.rename(path, beside)
+            disk.sync(path.parent)
         disk.remove(beside)
 
 
@@ -164,6 +172,18 @@ def sweep(folder: Path, *, disk: Disk = DISK) -> list[str]:
             disk.remove(entry)
             swept.append(entry.name)
     return swept
+
+
+@contextmanager
+def refusing_when_full(path: Path, needed: Callable[[], int] = lambda: _NAME) -> Iterator[None]:
+    """Turn a full disk into a Refusal; ``needed`` counts at least the bytes that did not fit."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise Refusal("disk.full", path=path.name, needed=needed(), free=free) from error
 
 
 def _has_owner(pid: int, started: int) -> bool:
@@ -194,18 +214,6 @@ def _removing_on_failure(beside: Path) -> Iterator[None]:
     except BaseException:
         DISK.remove(beside)
         raise
-
-
-@contextmanager
-def _refusing_when_full(path: Path, needed: Callable[[], int]) -> Iterator[None]:
-    """Turn a full disk into a Refusal; ``needed`` counts at least the bytes that did not fit."""
-    try:
-        yield
-    except Exception as error:
-        if not _is_full(error):
-            raise
-        free = shutil.disk_usage(path.parent).free
-        raise Refusal("disk.full", path=path.name, needed=needed(), free=free) from error
 
 
 def _is_full(error: Exception) -> bool:

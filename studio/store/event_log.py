@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from studio.core.events import Event
-from studio.store.atomic import DISK, Disk, append_line, sync_descriptor
+from studio.store.atomic import DISK, Disk, append_line, refusing_when_full
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
@@ -38,15 +38,17 @@ class EventLog:
     """The events of one run, open for appending by its one trainer."""
 
     def __init__(self, path: Path, *, disk: Disk = DISK) -> None:
+        """Cut off what is torn at the end of ``path``. Raises Refusal ``disk.full``."""
         self._path, self._disk = path, disk
         self._seq, self._attempt, end = 0, 1, 0
         for event, line_end in _read(path):
             self._seq = max(self._seq, event["seq"])
             self._attempt = max(self._attempt, event["attempt"] + 1)
             end = line_end
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.ftruncate(self._descriptor, end)
-        disk.sync(path.parent)
+        with refusing_when_full(path):
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.ftruncate(self._descriptor, end)
+            disk.sync(path.parent)
 
     @property
     def attempt(self) -> int:
@@ -62,12 +64,9 @@ class EventLog:
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
         written = event.as_json() | numbers | {"at": moment}
         form = json.dumps(written, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        append_line(
-            self._descriptor, form.encode("utf-8") + b"\n", path=self._path, disk=self._disk
-        )
+        line = form.encode("utf-8") + b"\n"
+        append_line(self._descriptor, line, path=self._path, durable=durable, disk=self._disk)
         self._seq += 1
-        if durable:
-            sync_descriptor(self._descriptor)
         return written
 
     def close(self) -> None:
