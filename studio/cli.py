@@ -5,232 +5,312 @@ to standard error. Exit codes: 0 done, 1 a mistake or refusal, 2 wrong usage, 3 
 run failed, 130 interrupted.
 """
 
-import argparse
 import json
+import os
+import signal
+import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from studio.arguments import Commands, argument
 from studio.core.errors import Fault, RunFailed, StudioError, UserMistake, from_json
-from studio.core.words import LANGUAGES, words
+from studio.core.words import words
 from studio.printing import Printer
 from studio.workbench import Workbench
 from studio.workbench.doctor import diagnose
-from studio.workbench.runs import Order
+from studio.workbench.orders import Order
 
 INTERRUPTED = 130
 
-Command = Callable[[Workbench, argparse.Namespace, Printer], int]
+command = Commands(
+    "studio",
+    "Teach a language model with your own questions and answers, on your own machine.",
+    {"model": "Base models.", "data": "Datasets and their rows.", "run": "Training runs."},
+)
+MODEL = argument("--model", required=True, metavar="ID|FOLDER|HUB_ID")
+DATASET = argument("--dataset", required=True, metavar="NAME")
+KNOBS = (
+    argument("--set", action="append", default=[], metavar="KNOB=VALUE"),
+    argument("--train-set", action="append", default=[], metavar="KNOB=VALUE"),
+)
+DETACH = argument("--detach", action="store_true", help="leave once the run has started")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = _parser().parse_args(argv)
-    say = words(given.lang)
-    out = Printer(say, as_json=given.json)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    given = command.read(None if argv is None else list(argv))
+    out = Printer(words(given.lang), as_json=given.json)
     try:
         with Workbench.open(given.data_dir) as bench:
-            command: Command = given.command
-            return command(bench, given, out)
+            given.act(bench, given, out)
+        return 0
     except StudioError as error:
         out.error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # nobody reads any more, nor may the interpreter's own last flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception:
         traceback.print_exc()
         out.error(Fault("cli.broke"))
-        return 3
+        return Fault.exit_code
 
 
-def doctor(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("doctor")
+def doctor(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Print a diagnosis that can be shared: no rows, no names."""
-    out.value(diagnose(bench))
-    return 0
+    out.table(diagnose(bench))
 
 
-def model_add(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("model add", argument("source", metavar="starter|FOLDER|HUB_ID|FILE.gguf"))
+def model_add(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Make a base model known."""
-    out.value(bench.models.add(given.source, told=out.progress))
-    return 0
+    out.view("model", bench.models.add(given.source, told=out.progress))
 
 
-def model_list(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("model list")
+def model_list(bench: Workbench, given: Namespace, out: Printer) -> None:
     """List the known base models."""
-    out.value(bench.models.list())
-    return 0
+    out.lines("model", bench.models.list())
 
 
-def model_show(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("model show", argument("model"))
+def model_show(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Show one base model."""
-    out.value(bench.models.show(given.model))
-    return 0
+    out.view("model", bench.models.show(given.model))
 
 
-def data_import(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command(
+    "data import",
+    argument("file", type=Path),
+    DATASET,
+    argument("--map", action="append", default=[], metavar="FIELD=COLUMN"),
+)
+def data_import(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Append a file's rows to a dataset."""
     mapping = dict(_pair(item, "map") for item in given.map)
-    found = bench.rows.import_file(given.file, given.dataset, mapping=mapping)
-    for skip in found["skipped"]:
-        skip["reason"] = out.words.explain(from_json(skip["reason"]))
-    out.value(found)
-    return 0
+    out.imported(bench.rows.import_file(given.file, given.dataset, mapping=mapping))
 
 
-def data_export(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command(
+    "data export",
+    argument("name"),
+    argument("file", type=Path),
+    argument("--format", default="", help="else the file's ending decides"),
+)
+def data_export(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Write a dataset to a file."""
-    out.value(bench.rows.export_file(given.name, given.file, format=given.format))
-    return 0
+    out.view("written", bench.rows.export_file(given.name, given.file, format=given.format))
 
 
-def data_list(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("data list")
+def data_list(bench: Workbench, given: Namespace, out: Printer) -> None:
     """List the datasets."""
-    out.value(bench.rows.all())
-    return 0
+    out.lines("dataset", bench.rows.all())
 
 
-def data_show(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("data show", argument("name"))
+def data_show(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Show a dataset's counts."""
-    out.value(bench.rows.show(given.name))
-    return 0
+    out.view("dataset", bench.rows.show(given.name))
 
 
-def data_versions(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("data versions", argument("name"))
+def data_versions(bench: Workbench, given: Namespace, out: Printer) -> None:
     """List a dataset's versions."""
-    out.value(bench.rows.versions_of(given.name))
-    return 0
+    out.lines("version", bench.rows.versions_of(given.name))
 
 
-def cost(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command(
+    "cost",
+    MODEL,
+    argument("--method", required=True),
+    argument("--dataset", metavar="NAME"),
+    *KNOBS,
+)
+def cost(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Count what a method would train."""
-    knobs, training = _settings(given.set), _settings(given.train_set)
     if given.dataset:
         bench.rows.show(given.dataset)
-    out.value(bench.methods.cost(given.model, given.method, knobs, training).as_json())
-    return 0
+    knobs, training = _settings(given.set, "set"), _settings(given.train_set, "train-set")
+    counted = bench.methods.cost(given.model, given.method, knobs, training)
+    out.view("cost", counted.as_json())
 
 
-def tokens(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("tokens", MODEL, DATASET, argument("--row", metavar="ID"))
+def tokens(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Show what the model would learn of each row."""
     for row in bench.rows.tokens(given.model, given.dataset, row=given.row):
-        if "error" in row:
-            row["error"] = out.words.explain(from_json(row["error"]))
         out.tokens(row)
-    return 0
 
 
-def train(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
-    """Start a run and follow it."""
-    recipe = _recipe(given.recipe)
-    order = Order(
-        model=given.model or str(recipe.get("model", "")),
-        dataset=given.dataset or str(recipe.get("dataset", "")),
-        method=given.method or str(recipe.get("method", "")),
-        knobs=recipe.get("knobs", {}) | _settings(given.set),
-        training=recipe.get("training", {}) | _settings(given.train_set),
-        name=given.name or str(recipe.get("name", "")),
-        questions=tuple(recipe.get("questions", ())),
+@command(
+    "train",
+    argument("--model", default="", metavar="ID|FOLDER|HUB_ID"),
+    argument("--dataset", default="", metavar="NAME"),
+    argument("--method", default=""),
+    *KNOBS,
+    argument("--recipe", type=Path, metavar="FILE", help="what no other option says stands here"),
+    argument("--name", default=""),
+    DETACH,
+)
+def train(bench: Workbench, given: Namespace, out: Printer) -> None:
+    """Start a run and follow it; Ctrl-C pauses it."""
+    wanted = Order(
+        model=given.model,
+        dataset=given.dataset,
+        method=given.method,
+        knobs=_settings(given.set, "set"),
+        training=_settings(given.train_set, "train-set"),
+        name=given.name,
     )
-    missing = [name for name in ("model", "dataset", "method") if not getattr(order, name)]
-    if missing:
-        raise UserMistake("recipe.missing", fields=", ".join(missing))
-    run = bench.runs.start(order, told=out.progress)
-    return _follow(bench, run, 0, given.detach, out)
+    order = Order.from_recipe(_read(given.recipe)) if given.recipe else Order()
+    ready = bench.orders.read(order.changed(wanted), told=out.progress)
+    out.left_out(ready.unready)
+    with _Interrupts() as interrupts:
+        run = bench.runs.begin(ready)
+        _follow(bench, run, out, interrupts, detach=given.detach)
 
 
-def run_list(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("run list")
+def run_list(bench: Workbench, given: Namespace, out: Printer) -> None:
     """List the runs."""
-    out.value(bench.runs.list())
-    return 0
+    out.lines("run", bench.runs.list())
 
 
-def run_show(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("run show", argument("run"))
+def run_show(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Show everything about a run."""
-    shown = bench.runs.show(given.run)
-    out.value(shown | {"reason": out.reason(shown["reason"])})
-    return 0
+    out.run(bench.runs.show(given.run))
 
 
-def run_pause(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("run pause", argument("run"))
+def run_pause(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Pause a run and give its memory back."""
-    out.value(bench.runs.request(given.run, "pause"))
-    return 0
+    out.view("ended", bench.runs.pause(given.run))
 
 
-def run_stop(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("run stop", argument("run"))
+def run_stop(bench: Workbench, given: Namespace, out: Printer) -> None:
     """End a run and keep what it has learned."""
-    out.value(bench.runs.request(given.run, "stop"))
-    return 0
+    out.view("ended", bench.runs.stop(given.run))
 
 
-def run_resume(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command("run resume", argument("run"), DETACH)
+def run_resume(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Go on with a run from its last save point."""
     run = bench.runs.find(given.run)
     seen = bench.runs.last_seq(run)
-    return _follow(bench, bench.runs.resume(run), seen, given.detach, out)
+    with _Interrupts() as interrupts:
+        bench.runs.resume(run)
+        _follow(bench, run, out, interrupts, after=seen, detach=given.detach)
 
 
-def run_export(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command(
+    "run export",
+    argument("run"),
+    argument("--as", dest="form", default="", metavar="adapter|merged"),
+    argument("--to", type=Path, metavar="DIR"),
+)
+def run_export(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Write a run's result into a folder."""
-    out.value(bench.runs.export(given.run, form=given.form, to=given.to))
-    return 0
+    out.exported(bench.runs.export(given.run, form=given.form, to=given.to))
 
 
-def compare(bench: Workbench, given: argparse.Namespace, out: Printer) -> int:
+@command(
+    "compare",
+    argument("--run", required=True),
+    argument("--prompt", required=True),
+    argument("--system", default=""),
+    argument("--max-new-tokens", type=int),
+    argument("--temperature", type=float),
+    argument("--seed", type=int),
+)
+def compare(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Ask base and tuned the same question."""
     named = ("max_new_tokens", "temperature", "seed")
-    sampling = {name: getattr(given, name) for name in named if getattr(given, name) is not None}
+    sampling = {name: getattr(given, name) for name in named}
     events = bench.compare.stream(given.run, given.prompt, system=given.system, sampling=sampling)
     for event in events:
         if "comparison" in event:
             out.comparison(event["comparison"])
-        else:
-            out.lane(event)
-    return 0
 
 
-def _follow(bench: Workbench, run: str, seen: int, detach: bool, out: Printer) -> int:
-    """Print a run's events until it ends; an interruption pauses it, whoever else watches."""
+class _Interrupts:
+    """Counts Ctrl-C, where it would tear a run that is just starting: it asks for a pause."""
+
+    def __init__(self) -> None:
+        self.count, self._heeded = 0, 0
+
+    def __enter__(self) -> Self:
+        self._usual = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._usual)
+
+    def _hear(self, *_: object) -> None:
+        self.count += 1
+
+    def heed(self, pause: Callable[[], None]) -> None:
+        """Ask for a ``pause`` at the first; the second leaves without waiting for it."""
+        if self.count > 1:
+            raise KeyboardInterrupt
+        if self.count > self._heeded:
+            self._heeded = self.count
+            with suppress(StudioError):  # it has just ended
+                pause()
+
+
+def _follow(
+    bench: Workbench,
+    run: str,
+    out: Printer,
+    interrupts: _Interrupts,
+    *,
+    after: int = 0,
+    detach: bool,
+) -> None:
+    """Print a run's events until it ends, or until it has started if we are to ``detach``.
+
+    Raises what the run failed by, and KeyboardInterrupt if it was paused by one.
+    """
+
+    def pause() -> None:
+        out.note("cli.pausing")
+        bench.runs.ask_to_pause(run)
+
     last: Mapping[str, Any] = {}
-    paused = False
-    events: Iterator[Mapping[str, Any]] = bench.runs.follow(run, after=seen)
-    while True:
-        try:
-            for event in events:
-                last, seen = event, event["seq"]
-                out.event(event)
-                if detach and event["event"] in ("start", "resume", "end"):
-                    return _exit_code(event)
-            break
-        except KeyboardInterrupt:
-            paused = True
-            out.note("cli.pausing")
-            with suppress(StudioError):
-                bench.runs.ask(run, "pause")
-            events = bench.runs.follow(run, after=seen)
+    for last in bench.runs.follow(run, after=after, heed=lambda: interrupts.heed(pause)):
+        out.event(last)
+        if detach and not interrupts.count and last["event"] in ("start", "resume"):
+            return
     if last.get("event") != "end":
         raise RunFailed("run.lost", run=run)
-    return INTERRUPTED if paused else _exit_code(last)
+    if last["status"] == "failed":
+        raise from_json(last["reason"])
+    if last["status"] == "paused" and interrupts.count:
+        raise KeyboardInterrupt
 
 
-def _exit_code(event: Mapping[str, Any]) -> int:
-    if event["event"] != "end" or event["status"] != "failed":
-        return 0
-    return from_json(event["reason"]).exit_code
-
-
-def _settings(items: Sequence[str]) -> dict[str, Any]:
+def _settings(items: Sequence[str], option: str) -> dict[str, Any]:
     """``knob=value`` pairs; a value is JSON where it parses, else text."""
     settings: dict[str, Any] = {}
     for item in items:
-        name, text = _pair(item, "set")
+        name, text = _pair(item, option)
         try:
             settings[name] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             settings[name] = text
     return settings
 
@@ -242,131 +322,8 @@ def _pair(item: str, option: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _recipe(path: Path | None) -> dict[str, Any]:
-    """The recipe file, or nothing; ``run show``'s ``recipe`` is one too."""
-    if path is None:
-        return {}
+def _read(recipe: Path) -> object:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserMistake("recipe.unreadable", file=str(path), problem=str(error)) from error
-    if not isinstance(found, dict):
-        raise UserMistake("recipe.shape", problem=type(found).__name__)
-    named = {"model": found.get("base"), "dataset": found.get("rows")}
-    nested = {key: value for key, value in named.items() if isinstance(value, dict)}
-    plain = {
-        "model": nested.get("model", {}).get("id"),
-        "dataset": nested.get("dataset", {}).get("name"),
-    }
-    return {key: value for key, value in plain.items() if value} | found
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data-dir", type=Path, default=None, metavar="DIR")
-    common.add_argument("--json", action="store_true")
-    common.add_argument("--lang", choices=LANGUAGES, default="en")
-    parser = argparse.ArgumentParser(prog="studio", description=(__doc__ or "").splitlines()[0])
-    parser.set_defaults(**vars(common.parse_args([])))
-    groups = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def leaf(
-        under: Any, name: str, command: Command, *arguments: tuple[tuple[str, ...], dict[str, Any]]
-    ) -> None:
-        """Add the command ``name`` with its arguments."""
-        text = (command.__doc__ or "").splitlines()[0]
-        made = under.add_parser(name, parents=[common], help=text, description=text)
-        made.set_defaults(command=command)
-        for flags, how in arguments:
-            made.add_argument(*flags, **how)
-
-    def group(name: str, text: str) -> Any:
-        made = groups.add_parser(name, help=text, description=text)
-        return made.add_subparsers(required=True, metavar="COMMAND")
-
-    def arg(*flags: str, **how: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-        return flags, how
-
-    knobs = (
-        arg("--set", action="append", default=[], metavar="KNOB=VALUE"),
-        arg("--train-set", action="append", default=[], metavar="KNOB=VALUE"),
-    )
-    leaf(groups, "doctor", doctor)
-    models = group("model", "Base models.")
-    leaf(models, "add", model_add, arg("source", metavar="starter|FOLDER|HUB_ID|FILE.gguf"))
-    leaf(models, "list", model_list)
-    leaf(models, "show", model_show, arg("model"))
-    data = group("data", "Datasets and their rows.")
-    leaf(
-        data,
-        "import",
-        data_import,
-        arg("file", type=Path),
-        arg("--dataset", required=True),
-        arg("--map", action="append", default=[], metavar="FIELD=COLUMN"),
-    )
-    leaf(
-        data,
-        "export",
-        data_export,
-        arg("name"),
-        arg("file", type=Path),
-        arg("--format", default=""),
-    )
-    leaf(data, "list", data_list)
-    leaf(data, "show", data_show, arg("name"))
-    leaf(data, "versions", data_versions, arg("name"))
-    leaf(
-        groups,
-        "cost",
-        cost,
-        arg("--model", required=True),
-        arg("--method", required=True),
-        arg("--dataset"),
-        *knobs,
-    )
-    leaf(
-        groups,
-        "tokens",
-        tokens,
-        arg("--model", required=True),
-        arg("--dataset", required=True),
-        arg("--row"),
-    )
-    leaf(
-        groups,
-        "train",
-        train,
-        arg("--model"),
-        arg("--dataset"),
-        arg("--method"),
-        *knobs,
-        arg("--recipe", type=Path),
-        arg("--name", default=""),
-        arg("--detach", action="store_true"),
-    )
-    runs = group("run", "Training runs.")
-    leaf(runs, "list", run_list)
-    for name, command in (("show", run_show), ("pause", run_pause), ("stop", run_stop)):
-        leaf(runs, name, command, arg("run"))
-    leaf(runs, "resume", run_resume, arg("run"), arg("--detach", action="store_true"))
-    leaf(
-        runs,
-        "export",
-        run_export,
-        arg("run"),
-        arg("--as", dest="form", default="", metavar="adapter|merged"),
-        arg("--to", type=Path, metavar="DIR"),
-    )
-    leaf(
-        groups,
-        "compare",
-        compare,
-        arg("--run", required=True),
-        arg("--prompt", required=True),
-        arg("--system", default=""),
-        arg("--max-new-tokens", type=int),
-        arg("--temperature", type=float),
-        arg("--seed", type=int),
-    )
-    return parser
+        return json.loads(recipe.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserMistake("recipe.unreadable", file=str(recipe), problem=str(error)) from error

@@ -37,7 +37,9 @@ MAY_IMPORT = {
     "workbench": {"workbench", "store", "jobs", "data", "methods", "core"},
     "ui": {"ui", "workbench", "core"},
     "app": {"ui", "workbench", "core"},
-    "cli": {"cli", "app", "workbench", "core"},
+    "printing": {"core"},
+    "arguments": {"printing", "workbench", "core"},
+    "cli": {"cli", "arguments", "printing", "app", "workbench", "core"},
     "__main__": {"cli"},
 }
 TORCH = {"torch", "transformers", "peft", "accelerate", "bitsandbytes"}
@@ -50,6 +52,8 @@ NEVER_IMPORTS = {
     "workbench": {"gradio", *TORCH},
     "ui": TORCH,
     "app": TORCH,
+    "printing": {"gradio", *TORCH},
+    "arguments": {"gradio", *TORCH},
     "cli": {"gradio", *TORCH},
 }
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}

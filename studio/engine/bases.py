@@ -13,7 +13,7 @@ from studio.store.run_folder import RunFolder
 def require_same_base(run: RunFolder, recipe: Recipe, *, report: Report = unheard) -> None:
     """Raise Refusal ``models.changed`` unless the base is what it was when the run began."""
     folder = Path(recipe.base.folder)
-    kept = DataFolder(run.path.parents[1]).hashes_of(recipe.base.id)
+    kept = DataFolder(run.path.parents[1]).hashes_of(folder)
     cache = kept if kept.parent.is_dir() else None
     if identity(folder, cache=cache, report=report)["hash"] != recipe.base.hash:
         raise Refusal("models.changed", folder=str(folder))

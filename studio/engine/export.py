@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from studio.core.errors import Refusal, UserMistake
-from studio.core.words import words
+from studio.core.words import LANGUAGES, words
 from studio.engine.lanes import TUNED
 from studio.engine.model_files import is_terms
 from studio.engine.opening import Opened
@@ -28,74 +30,84 @@ FORMS = ("adapter", "merged")
 def export_run(opened: Opened, form: str, target: Path) -> None:
     """Publish the result of ``opened`` in the new folder ``target``.
 
-    Raises UserMistake for a form that is none, Refusal for an adapter of a method that has none.
+    Raises UserMistake for a form that is none or a place where nothing can be written, Refusal for
+    an adapter of a method that has none and for a folder that is there already.
     """
     if form not in FORMS:
         raise UserMistake("export.form", form=form, known=", ".join(FORMS))
     if form == "adapter" and not method_of(opened.recipe.method).adapter:
         raise Refusal("export.no_adapter", method=opened.recipe.method)
-    ensure_folder(target.parent)
-    with publishing(target) as folder:
-        if form == "adapter":
-            shutil.copytree(opened.run.tuned, folder, dirs_exist_ok=True)
-        else:
-            with _merged(opened):
-                opened.pair.installed.model.save_pretrained(folder)
-        opened.pair.tokenizer.save_pretrained(folder)
-        _keep_terms(Path(opened.recipe.base.folder), folder)
-        write_text(folder / "README.md", _card(opened, form))
+    if target.exists():
+        raise Refusal("export.exists", folder=str(target))
+    try:
+        ensure_folder(target.parent)
+        with publishing(target) as folder:
+            _write(opened, form, folder)
+    except OSError as error:
+        problem = str(error.strerror or error)
+        raise UserMistake("export.unwritable", folder=str(target), problem=problem) from error
+
+
+def _write(opened: Opened, form: str, folder: Path) -> None:
+    if form == "adapter":
+        shutil.copytree(opened.run.tuned, folder, dirs_exist_ok=True)
+    else:
+        with _merged(opened):
+            opened.pair.installed.model.save_pretrained(folder)
+    opened.pair.tokenizer.save_pretrained(folder)
+    for file in sorted(Path(opened.recipe.base.folder).iterdir()):
+        if file.is_file() and is_terms(file.name) and file.suffix != ".md":
+            shutil.copy2(file, folder / file.name)
+    write_text(folder / "README.md", _card(opened, form))
 
 
 @contextmanager
 def _merged(opened: Opened) -> Iterator[None]:
     """The model with its deltas added into its weights, and as it was after it."""
     installed = opened.pair.installed
-    layers = [
-        (site, cast(LowRankLinear, installed.model.get_submodule(site.module)))
+    modules = (
+        installed.model.get_submodule(site.module)
         for site in installed.sites
         if isinstance(site, LowRank)
-    ]
-    weights = [cast(torch.nn.Parameter, layer.base.weight) for _, layer in layers]
-    before = [weight.data for weight in weights]
-    for (site, layer), weight in zip(layers, weights, strict=True):
-        delta = layer.lora_b.data.float() @ layer.lora_a.data.float() * site.scale
-        delta = delta if delta.shape == weight.shape else delta.T
-        weight.data = (weight.data.float() + delta).to(weight.dtype)
-    tuned = opened.pair.changed.get(TUNED, {})
+    )
+    layers = [cast(LowRankLinear, module) for module in modules]
+    before = [_weight(layer).data for layer in layers]
+    for layer in layers:
+        weight = _weight(layer)
+        weight.data = (weight.data.float() + _delta(layer)).to(weight.dtype)
     try:
-        with installed.out(tuned):
+        with installed.out(opened.pair.changed.get(TUNED, {})):
             yield
     finally:
-        for weight, value in zip(weights, before, strict=True):
-            weight.data = value
+        for layer, value in zip(layers, before, strict=True):
+            _weight(layer).data = value
 
 
-def _keep_terms(base: Path, folder: Path) -> None:
-    """Take the base model's licence along."""
-    for file in sorted(base.iterdir()):
-        if file.is_file() and is_terms(file.name) and file.suffix != ".md":
-            shutil.copy2(file, folder / file.name)
+def _weight(layer: LowRankLinear) -> nn.Parameter:
+    return cast(nn.Parameter, layer.base.weight)
+
+
+def _delta(layer: LowRankLinear) -> Tensor:
+    """What the layer's delta adds to its weight, in fp32; Conv1D keeps its weight transposed."""
+    with torch.no_grad():
+        delta = layer.site.scale * (layer.lora_b.float() @ layer.lora_a.float())
+    return delta.T if isinstance(layer.base, Conv1D) else delta
 
 
 def _card(opened: Opened, form: str) -> str:
     """The model card: plain Markdown with the front matter that the field's tools read."""
     recipe = opened.recipe
     library = "peft" if form == "adapter" else "transformers"
-    front = [f"base_model: {recipe.base.id}", f"library_name: {library}", "tags: [finetune-studio]"]
-    return "\n".join(
-        [
-            "---",
-            *front,
-            "---",
-            f"# {recipe.name}",
-            "",
-            f"Method: {recipe.method} {dict(recipe.knobs)}",
-            "",
-            f"Rows: {recipe.rows.name}, version {recipe.rows.version}",
-            "",
-            words("en").say("safety"),
-            "",
-            words("zh").say("safety"),
-            "",
-        ]
-    )
+    knobs = ", ".join(f"{name} {value}" for name, value in recipe.knobs.items())
+    lines = [
+        "---",
+        f"base_model: {recipe.base.id}",
+        f"library_name: {library}",
+        "tags: [finetune-studio]",
+        "---",
+        f"# {recipe.name}",
+        f"Method: {recipe.method} ({knobs or 'no settings'})",
+        f"Rows: {recipe.rows.name}, version {recipe.rows.version}",
+        *(words(language).say("safety") for language in LANGUAGES),
+    ]
+    return "\n".join(lines[:5]) + "\n" + "\n\n".join(lines[5:]) + "\n"

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from studio.core.errors import Refusal
 from studio.core.recipe import Recipe
-from studio.engine import machine, plans
+from studio.engine import machine
 from studio.engine.answering import Pair
 from studio.engine.bases import require_same_base
 from studio.engine.encoding import Encoder
@@ -48,10 +48,9 @@ def open_run(path: Path) -> Opened:
         raise Refusal("run.no_result", run=run.id)
     recipe, plan = run.recipe(), run.plan()
     require_same_base(run, recipe)
-    device = machine.device()
-    dtype = plan.dtype if plan is not None else plans.number_format(recipe, device)
-    folder = Path(recipe.base.folder)
-    model, tokenizer = load_model(folder, dtype=dtype, device=device), load_tokenizer(folder)
+    assert plan is not None  # it is written before the first update
+    folder, device = Path(recipe.base.folder), machine.device()
+    model, tokenizer = load_model(folder, dtype=plan.dtype, device=device), load_tokenizer(folder)
     method = method_of(recipe.method)
     sites = method.sites(sheet_of(model), read_values(method, recipe.knobs))
     installed = install(model, sites, recipe.training.seed)

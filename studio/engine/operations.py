@@ -4,21 +4,21 @@ Arguments and results are JSON. Long ones report progress as events and end earl
 :class:`Cancelled`, once nobody wants the answer any more.
 """
 
-import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
-from studio.core.errors import Refusal, StudioError
+from studio.core.errors import StudioError
 from studio.core.rows import Body, Message
-from studio.engine import gguf, hub, machine, starter
+from studio.engine import gguf, hub, machine, plans, starter
 from studio.engine.encoding import Encoder
 from studio.engine.export import export_run
 from studio.engine.lanes import Sampling
 from studio.engine.loading import load_tokenizer
-from studio.engine.model_folder import check, inspect
+from studio.engine.model_folder import ModelFacts, check, inspect
 from studio.engine.opening import Opened, open_run
 from studio.engine.progress import Progress, Report
 from studio.engine.sheet_reader import cached_sheet
@@ -26,6 +26,8 @@ from studio.engine.sheet_reader import cached_sheet
 Json = dict[str, Any]
 Unwanted = Callable[[], bool]
 Answer = Generator[Json, None, Any]
+
+_T = TypeVar("_T")
 
 
 class Cancelled(Exception):
@@ -36,7 +38,7 @@ class Cancelled(Exception):
 class Bench:
     """What the engine keeps between requests: the run that was opened last."""
 
-    opened: Opened | None = field(default=None)
+    opened: Opened | None = None
 
     def open(self, run: Path) -> Opened:
         """The run's base and result, loaded unless they are at hand and still the same."""
@@ -69,40 +71,30 @@ def add_hub(_: Bench, unwanted: Unwanted, *, hub_id: str, target: str) -> Answer
         )
 
 
-def inspect_folder(_: Bench, unwanted: Unwanted, *, folder: str, hashes: str = "") -> Answer:
+def inspect_folder(_: Bench, unwanted: Unwanted, *, folder: str, hashes: str) -> Answer:
     """The facts of the model in ``folder``; ``hashes`` is a file that keeps those of its files."""
     place = Path(folder)
     check(place)
-    cache = Path(hashes) if hashes else None
-    facts: list[Any] = []
-    yield from _reporting(
-        unwanted, lambda r: facts.append(inspect(place, hash_cache=cache, report=r))
+    facts: ModelFacts = yield from _reporting(
+        unwanted, lambda r: inspect(place, hash_cache=Path(hashes), report=r)
     )
-    return facts[0].as_json()
+    return facts.as_json()
 
 
-def _reporting(unwanted: Unwanted, work: Callable[[Report], object]) -> Answer:
-    """Do ``work`` in a thread and give its progress as events; raises what it raises."""
-    told: SimpleQueue[Progress | BaseException | None] = SimpleQueue()
+def _reporting(unwanted: Unwanted, work: Callable[[Report], _T]) -> Generator[Json, None, _T]:
+    """Do ``work`` in a thread and give its progress as events; returns and raises as it does."""
+    told: SimpleQueue[Progress | Future[_T]] = SimpleQueue()
 
     def report(progress: Progress) -> None:
         if unwanted():
             raise Cancelled
         told.put(progress)
 
-    def run() -> None:
-        try:
-            work(report)
-            told.put(None)
-        except BaseException as error:
-            told.put(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    while (item := told.get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield {"progress": asdict(item)}
-    return None
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work, report).add_done_callback(told.put)
+        while isinstance(item := told.get(), Progress):
+            yield {"progress": asdict(item)}
+    return item.result()
 
 
 def machine_facts(_: Bench, __: Unwanted) -> Answer:
@@ -123,14 +115,17 @@ def sheet(_: Bench, __: Unwanted, *, folder: str, cache: str) -> Answer:
     return cached_sheet(Path(folder), Path(cache)).as_json()
 
 
-def tokens(
-    _: Bench, unwanted: Unwanted, *, folder: str, rows: Sequence[Json], limit: int
-) -> Answer:
-    """For each of ``rows`` ({"row", "body"}) its word pieces with their roles, or its error."""
-    encoder = Encoder(load_tokenizer(Path(folder)))
+def tokens(_: Bench, __: Unwanted, *, folder: str, cache: str, rows: Sequence[Json]) -> Answer:
+    """For each of ``rows`` ({"row", "body"}) its word pieces with their roles, or its error.
+
+    Rows are cut where a run with the usual settings cuts them. ``cache`` keeps sheets.
+    """
+    place = Path(folder)
+    encoder = Encoder(load_tokenizer(place))
+    context = cached_sheet(place, Path(cache)).context
+    limit = min(plans.LONGEST, context or plans.LONGEST)
     bodies = [Body.from_json(row["body"]) for row in rows]
-    encoded = encoder.encode_all(bodies, max_length=limit)
-    for row, answer in zip(rows, encoded, strict=True):
+    for row, answer in zip(rows, encoder.encode_all(bodies, max_length=limit), strict=True):
         if isinstance(answer, StudioError):
             yield {"row": row["row"], "error": answer.as_json()}
             continue
@@ -143,20 +138,14 @@ def tokens(
 
 
 def compare(
-    bench: Bench,
-    unwanted: Unwanted,
-    *,
-    run: str,
-    prompt: str,
-    system: str = "",
-    sampling: Json | None = None,
+    bench: Bench, unwanted: Unwanted, *, run: str, prompt: str, system: str, sampling: Json
 ) -> Answer:
     """Both lanes' answers to ``prompt``: ``{"lane", "text"}`` as they come, then the comparison."""
     pair = bench.open(Path(run)).pair
     head = [Message("system", system)] if system else []
     messages = [*head, Message("user", prompt)]
     answers: Json = {}
-    for event in pair.stream(messages, Sampling(**(sampling or {}))):
+    for event in pair.stream(messages, Sampling(**sampling)):
         if unwanted():
             raise Cancelled
         if "answers" in event:
@@ -169,10 +158,7 @@ def compare(
 def export(bench: Bench, __: Unwanted, *, run: str, form: str, target: str) -> Answer:
     """Write the run's result into the new folder ``target`` as ``adapter`` or ``merged``."""
     yield from ()
-    folder = Path(target)
-    if folder.exists():
-        raise Refusal("export.exists", folder=str(folder))
-    export_run(bench.open(Path(run)), form, folder)
+    export_run(bench.open(Path(run)), form, Path(target))
     return {"folder": target, "form": form}
 
 

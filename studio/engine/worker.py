@@ -7,12 +7,10 @@ Holds at most one base model. Speaks :mod:`studio.core.wire`; what the operation
 import os
 import threading
 import traceback
-from collections.abc import Iterator
+from contextlib import suppress
 from io import FileIO
 from queue import SimpleQueue
 from typing import Any
-
-import torch
 
 from studio.core import wire
 from studio.core.errors import Fault, Refusal, StudioError
@@ -37,53 +35,52 @@ class _Worker:
         self._read_fd, self._out = read_fd, FileIO(write_fd, "wb")
         self._queue: SimpleQueue[Json | None] = SimpleQueue()
         self._unwanted: set[int] = set()
+        self._is_alone = False
         self._bench = Bench()
 
     def serve(self) -> int:
         self._say({"hello": wire.VERSION})
         threading.Thread(target=self._listen, daemon=True).start()
-        while (request := self._queue.get()) is not None:
-            self._answer(int(request["id"]), str(request["op"]), dict(request["args"]))
+        with suppress(BrokenPipeError):  # whoever asked is gone
+            while (request := self._queue.get()) is not None:
+                self._answer(int(request["id"]), str(request["op"]), dict(request["args"]))
         return 0
 
     def _listen(self) -> None:
-        with os.fdopen(self._read_fd, "rb") as lines:
-            for raw in lines:
-                request = wire.message(raw)
-                if request["op"] == "cancel":
-                    self._unwanted.add(request["args"]["id"])
-                else:
-                    self._queue.put(request)
-        self._queue.put(None)
+        try:
+            with os.fdopen(self._read_fd, "rb") as lines:
+                for request in map(wire.message, lines):
+                    if request["op"] == "cancel":
+                        self._unwanted.add(request["args"]["id"])
+                    else:
+                        self._queue.put(request)
+        finally:
+            self._is_alone = True
+            self._queue.put(None)
 
     def _answer(self, number: int, op: str, args: Json) -> None:
-        def unwanted() -> bool:
-            return number in self._unwanted
-
         try:
-            if op not in OPERATIONS:
-                raise Fault("engine.unknown_operation", op=op)
-            result = self._run(number, OPERATIONS[op](self._bench, unwanted, **args))
-            self._say({"id": number, "result": result})
+            self._say({"id": number, "result": self._work(number, op, args)})
         except Cancelled:
             self._say({"id": number, "result": None})
-        except StudioError as error:
-            self._say({"id": number, "error": error.as_json()})
-        except (MemoryError, torch.OutOfMemoryError):
-            self._say({"id": number, "error": Refusal("engine.no_memory").as_json()})
+        except BrokenPipeError:
+            raise
         except Exception as error:
-            traceback.print_exc()
-            problem = traceback.format_exception_only(error)[-1].strip()[:300]
-            self._say({"id": number, "error": Fault("engine.broke", problem=problem).as_json()})
+            self._say({"id": number, "error": _in_words(error).as_json()})
 
-    def _run(self, number: int, events: Iterator[Json]) -> Any:
-        """Pass the events on; the generator's return value is the result."""
+    def _work(self, number: int, op: str, args: Json) -> Any:
+        def unwanted() -> bool:
+            return self._is_alone or number in self._unwanted
+
+        if op not in OPERATIONS:
+            raise Fault("engine.unknown_operation", op=op)
+        events = OPERATIONS[op](self._bench, unwanted, **args)
         while True:
             try:
                 event = next(events)
-            except StopIteration as stop:
+            except StopIteration as stop:  # what the generator returns is the result
                 return stop.value
-            if number in self._unwanted:
+            if unwanted():
                 raise Cancelled
             self._say({"id": number, "event": event})
 
@@ -91,3 +88,14 @@ class _Worker:
         line = wire.line(message)
         while line:
             line = line[self._out.write(line) :]
+
+
+def _in_words(error: Exception) -> StudioError:
+    """What ``error`` means to whoever asked; most of what it can be is our fault."""
+    if isinstance(error, StudioError):
+        return error
+    if machine.is_out_of_memory(error):
+        return Refusal("engine.no_memory")
+    traceback.print_exception(error)
+    problem = traceback.format_exception_only(error)[-1].strip()
+    return Fault("engine.broke", problem=problem[:300])

@@ -1,5 +1,6 @@
 """The folder that holds everything: where it is, what lies where in it. Reads no file in it."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,9 +71,15 @@ class DataFolder:
         """Copies of the database from before each migration."""
         return self.root / "backups"
 
-    def hashes_of(self, model: str) -> Path:
-        """Where the hashes of a base model's files are kept, so that they are not read again."""
-        return self.models / model / "hashes.json"
+    @property
+    def sheets(self) -> Path:
+        """Layer shapes of base models, by the hash of their configuration."""
+        return self.models / "sheets"
+
+    def hashes_of(self, model: Path) -> Path:
+        """Where the hashes of the files in the folder ``model`` are kept, to be read only once."""
+        name = hashlib.sha256(os.fsencode(model)).hexdigest()[:16]
+        return self.models / "hashes" / f"{name}.json"
 
     def network_file_system(self, mounts: Path = _MOUNTS) -> str | None:
         """The kind of network file system that the folder lies on, or None if none is known of.

@@ -18,6 +18,7 @@ from studio.workbench.compare import CompareService
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.methods import MethodService
 from studio.workbench.models import ModelService
+from studio.workbench.orders import OrderService
 from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
 
@@ -41,8 +42,8 @@ class Workbench:
             self.engine,
             self.models,
         )
-        trainers = Trainers(data.root, Spawner())
-        self.runs = RunService(data, index, self.rows, self.models, self.engine, trainers)
+        self.orders = OrderService(self.models, self.rows, self.engine)
+        self.runs = RunService(data, index, self.engine, Trainers(data.root, Spawner()))
         self.compare = CompareService(data, index, self.engine)
 
     @classmethod

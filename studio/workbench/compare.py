@@ -6,6 +6,7 @@ from typing import Any
 
 from studio.core.errors import UserMistake
 from studio.core.knobs import Knob, read_knobs
+from studio.core.rows import Message
 from studio.store.data_folder import DataFolder
 from studio.store.runs import Runs
 from studio.workbench.engine_room import EngineRoom
@@ -32,10 +33,13 @@ class CompareService:
     ) -> Iterator[Json]:
         """``{"lane", "text"}`` as the answers grow; then the whole as ``{"comparison": …}``.
 
-        Raises UserMistake for an empty question, Refusal while the device is in use.
+        The device is held until the proof is done too. Raises UserMistake for an empty question,
+        Refusal while the device is in use.
         """
         if not prompt.strip():
             raise UserMistake("compare.empty_prompt")
+        for role, text in (("user", prompt), ("system", system)):
+            Message.from_json({"role": role, "content": text})
         drawn = read_knobs(SAMPLING_KNOBS, sampling or {})
         folder = self.data.runs / self.index.get(run).id
         with self.engine.device("compare"):

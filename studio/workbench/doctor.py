@@ -41,7 +41,7 @@ def diagnose(bench: Workbench) -> dict[str, Any]:
         "sqlite": sqlite3.sqlite_version,
         "database": _database(bench),
         "engine": _engine(bench),
-        "device_in_use": bench.runs.device_owner() is not None,
+        "device_in_use": bench.engine.device_owner() is not None,
         "models": len(bench.models.list()),
         "datasets": len(bench.rows.all()),
         "runs": len(bench.runs.list()),
@@ -57,15 +57,16 @@ def _version(package: str) -> str | None:
 
 
 def _database(bench: Workbench) -> str:
+    """``ok``, or the key of what is wrong: its facts would name a path."""
     try:
         return bench.check_database()
     except StudioError as error:
-        return str(error)
+        return error.key
 
 
 def _engine(bench: Workbench) -> Any:
-    """What torch finds on this machine, or why it could not be asked."""
+    """What torch finds on this machine, or the key of why it could not be asked."""
     try:
         return bench.engine.call("machine_facts")
     except StudioError as error:
-        return str(error)
+        return error.key

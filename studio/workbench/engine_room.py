@@ -1,12 +1,11 @@
 """The one engine of a workbench: started when it is first needed, and again if it has died."""
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from studio.jobs.engine_client import Answer, Engine
 from studio.store.data_folder import DataFolder
-from studio.store.locks import Held, Lock
+from studio.store.locks import Held, Lock, owner
 
 
 class EngineRoom:
@@ -16,10 +15,10 @@ class EngineRoom:
         self._data = data
         self._engine: Engine | None = None
         self._door = threading.Lock()
+        self._lease = Lock(data.locks / "device.lock")
 
     @property
-    def engine(self) -> Engine:
-        """The living engine."""
+    def _living(self) -> Engine:
         with self._door:
             if self._engine is None or not self._engine.is_alive:
                 self._engine = Engine(log=self._data.root / "engine.log")
@@ -27,19 +26,19 @@ class EngineRoom:
 
     def call(self, op: str, /, **args: Any) -> Any:
         """The result of ``op``."""
-        return self.engine.call(op, **args)
+        return self._living.call(op, **args)
 
     def stream(self, op: str, /, **args: Any) -> Answer:
         """The events of ``op`` as they come, its result at the end."""
-        return self.engine.stream(op, **args)
+        return self._living.stream(op, **args)
 
-    def device(self, purpose: str) -> AbstractContextManager[Held | None]:
+    def device(self, purpose: str) -> Held:
         """Hold the device while something computes; raises Refusal ``lease.busy``."""
-        return Lock(self._data.locks / "device.lock").acquire(purpose)
+        return self._lease.acquire(purpose)
 
-    def idle(self) -> AbstractContextManager[None]:
-        """For work that needs no device."""
-        return nullcontext()
+    def device_owner(self) -> dict[str, Any] | None:
+        """Who has the device ({pid, purpose, …}), or None while it is free."""
+        return owner(self._lease.path)
 
     def close(self) -> None:
         """End the engine, which gives all its memory back."""

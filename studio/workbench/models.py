@@ -16,7 +16,7 @@ from studio.store.models import ModelEntry, Models
 from studio.workbench.engine_room import EngineRoom
 
 STARTER = "starter"
-HASHES = "hashes.json"
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _SAMPLE = 1 << 20
 _SHOWN = (
     "folder",
@@ -59,9 +59,9 @@ class ModelService:
             if not path.is_file():
                 raise UserMistake("models.no_file", file=source)
             return self._fetch(_gguf_id(path), "add_gguf", told, file=str(path.resolve()))
-        if path.is_dir():
-            return self._look(None, path.resolve(), told)
-        if re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.is_absolute():
+        if folder := _folder(source):
+            return self._look(None, folder, told)
+        if _HUB_ID.fullmatch(source):
             return self._fetch(source.replace("/", "--"), "add_hub", told, hub_id=source)
         raise UserMistake("models.unknown_source", source=source)
 
@@ -74,26 +74,24 @@ class ModelService:
         return _shown(self.index.get(wanted))
 
     def need(self, wanted: str, *, told: Told = unheard) -> ModelEntry:
-        """The model that ``wanted`` names: an id, or a folder or hub id, which is then added."""
-        try:
-            return self.index.get(wanted)
-        except UserMistake as unknown:
-            path = Path(wanted).expanduser()
-            if wanted != STARTER and not path.is_dir() and "/" not in wanted:
-                raise unknown
-        known = self.add(str(path.resolve()) if path.is_dir() else wanted, told=told)
-        return self.index.get(known["id"])
+        """The model that ``wanted`` names: an id; or a folder as it is now, or a hub id.
+
+        Raises UserMistake ``models.unknown`` naming the known ones.
+        """
+        is_source = wanted == STARTER or _HUB_ID.fullmatch(wanted) or _folder(wanted)
+        if is_source and not self._is_id(wanted):
+            return self.index.get(self.add(wanted, told=told)["id"])
+        return self.index.get(wanted)
 
     def sheet(self, wanted: str) -> Sheet:
         """The layer shapes of a model; for a folder its ``config.json`` is enough."""
-        path = Path(wanted).expanduser()
-        folder = str(path.resolve()) if path.is_dir() else self.need(wanted).folder
-        return Sheet.from_json(self.engine.call("sheet", folder=folder, cache=str(self._sheets())))
+        given = None if self._is_id(wanted) else _folder(wanted)
+        folder = str(given or self.need(wanted).folder)
+        cache = str(self.data.sheets)
+        return Sheet.from_json(self.engine.call("sheet", folder=folder, cache=cache))
 
-    def _sheets(self) -> Path:
-        kept = self.data.models / "sheets"
-        ensure_folder(kept)
-        return kept
+    def _is_id(self, wanted: str) -> bool:
+        return any(entry.id == wanted for entry in self.index.list())
 
     def _fetch(self, id: str, op: str, told: Told, **args: str) -> Json:
         """Bring a model into the data folder, then look at it."""
@@ -105,12 +103,12 @@ class ModelService:
         """Write down what the model in ``folder`` is; one of elsewhere is named by its content."""
         known = next((e for e in self.index.list() if e.folder == str(folder)), None)
         id = id or (known.id if known else None)
-        hashes = str(self.data.models / id / HASHES) if id else ""
-        asked = self.engine.stream("inspect_folder", folder=str(folder), hashes=hashes)
+        hashes = self.data.hashes_of(folder)
+        ensure_folder(hashes.parent)
+        asked = self.engine.stream("inspect_folder", folder=str(folder), hashes=str(hashes))
         facts: Json = _follow(asked, told)
         identity = facts.pop("identity")
         id = id or f"{_slug(folder.name)}-{identity['hash'][:8]}"
-        ensure_folder(self.data.models / id)
         entry = self.index.add(ModelEntry(id, id, str(folder), identity, facts))
         return _shown(entry)
 
@@ -119,6 +117,11 @@ def _follow(answer: Answer, told: Told) -> Any:
     for event in answer:
         told(event["progress"])
     return answer.result
+
+
+def _folder(wanted: str) -> Path | None:
+    path = Path(wanted).expanduser()
+    return path.resolve() if path.is_dir() else None
 
 
 def _shown(entry: ModelEntry) -> Json:

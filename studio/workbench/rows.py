@@ -20,6 +20,9 @@ from studio.workbench.models import ModelService
 
 Json = dict[str, Any]
 
+_PORTION = 2000
+"""Rows that are encoded in one request to the engine."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowService:
@@ -57,13 +60,24 @@ class RowService:
         }
 
     def export_file(self, dataset: str, file: Path, *, format: str = "") -> Json:
-        """Write all living rows of ``dataset`` to ``file``."""
+        """Write all living rows of ``dataset`` to ``file``; returns what was written, and how.
+
+        Raises UserMistake where nothing can be written, Refusal for what the format would lose.
+        """
         home = self.datasets.get(dataset)
-        rows = tuple(self.rows.living(home.id))
-        if file.resolve().is_relative_to(self.data.exports):
-            list_rows(file, [row.id for row in rows])
-        written = exporting.export(rows, file, format, save=write_bytes)
-        return asdict(written) | {"path": str(written.path), "lossy": list(written.lossy)}
+        rows = self.rows.living(home.id)
+
+        def save(path: Path, data: bytes) -> None:
+            if path.resolve().is_relative_to(self.data.exports.resolve()):
+                list_rows(path, [row.id for row in rows])
+            write_bytes(path, data)
+
+        try:
+            written = exporting.export(rows, file.expanduser(), format, save=save)
+        except OSError as error:
+            cause = str(error.strerror)
+            raise UserMistake("data.unwritable_file", name=str(file), cause=cause) from error
+        return asdict(written) | {"dataset": home.name, "path": str(written.path)}
 
     def all(self) -> list[Json]:
         """All living datasets, as :meth:`show`."""
@@ -76,26 +90,29 @@ class RowService:
     def versions_of(self, dataset: str) -> list[Json]:
         """The versions that were written down, latest first."""
         home = self.datasets.get(dataset)
-        return [asdict(version) for version in self.versions.list(home.id)]
+        return [asdict(v) | {"dataset": home.name} for v in self.versions.list(home.id)]
 
     def tokens(self, model: str, dataset: str, *, row: str | None = None) -> Iterator[Json]:
         """For each row what the model would learn: ``{"row", "tokens", "trained", ...}``."""
         home = self.datasets.get(dataset)
-        rows = (self.rows.get(row),) if row else tuple(self.rows.living(home.id))
+        rows = (self.rows.get(row),) if row else self.rows.living(home.id)
         if any(found.dataset != home.id for found in rows):
             raise UserMistake("rows.not_in_dataset", row=row, dataset=home.name)
-        entry = self.models.need(model)
-        asked = [{"row": found.id, "body": found.body.as_json()} for found in rows]
-        limit = self.models.sheet(entry.id).context or None
-        yield from self.engine.stream("tokens", folder=entry.folder, rows=asked, limit=limit)
+        folder, cache = self.models.need(model).folder, str(self.data.sheets)
+        for start in range(0, len(rows), _PORTION):
+            portion = rows[start : start + _PORTION]
+            asked = [{"row": found.id, "body": found.body.as_json()} for found in portion]
+            yield from self.engine.stream("tokens", folder=folder, cache=cache, rows=asked)
 
     def _home(self, dataset: str) -> Dataset:
-        try:
-            return self.datasets.get(dataset)
-        except UserMistake as unknown:
-            if unknown.key != "datasets.unknown":
-                raise
-        return self.datasets.create(dataset)
+        """The dataset of that name, made if new; someone else may make it meanwhile."""
+        for attempt in (self.datasets.get, self.datasets.create):
+            try:
+                return attempt(dataset)
+            except UserMistake as mistake:
+                if mistake.key not in ("datasets.unknown", "datasets.name_taken"):
+                    raise
+        return self.datasets.get(dataset)
 
     def _shown(self, home: Dataset) -> Json:
         counts = self.rows.counts(home.id)

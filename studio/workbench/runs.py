@@ -2,45 +2,32 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import Refusal, UserMistake
+from studio.core.errors import Fault, Refusal, RunFailed
 from studio.core.events import RunState
-from studio.core.recipe import Base, Lessons, Recipe, Training
-from studio.core.rows import Row, Split
-from studio.core.splits import DEFAULT_CHECK_SHARE, place
 from studio.jobs.trainers import Liveness, Trainers
-from studio.methods import method_of, read_values
+from studio.methods import method_of
+from studio.store.atomic import discard
 from studio.store.data_folder import DataFolder
-from studio.store.locks import owner
-from studio.store.run_folder import Request, RunFolder, RunRow
+from studio.store.run_folder import RunFolder
 from studio.store.runs import RunEntry, Runs
 from studio.store.tensors import tuned_sha256
 from studio.workbench.engine_room import EngineRoom
-from studio.workbench.models import ModelService, Told, unheard
-from studio.workbench.rows import RowService
+from studio.workbench.orders import Ready
 
 Json = dict[str, Any]
+
 ENDED = ("finished", "paused", "stopped", "failed")
+PATIENCE = 300.0
+"""Seconds that a trainer may take to pause or stop; a large model is saved in less."""
+
 _TICK = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a person asks for when starting a run, still unread."""
-
-    model: str
-    dataset: str
-    method: str
-    knobs: Mapping[str, object] = field(default_factory=dict)
-    training: Mapping[str, object] = field(default_factory=dict)
-    name: str = ""
-    questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +36,25 @@ class RunService:
 
     data: DataFolder
     index: Runs
-    rows: RowService
-    models: ModelService
     engine: EngineRoom
     trainers: Trainers
+    patience: float = PATIENCE
 
-    def start(self, order: Order, *, told: Told = unheard) -> str:
-        """Begin a run and return its id; its trainer lives on by itself.
+    def begin(self, ready: Ready) -> str:
+        """Start to train and return the run's id; its trainer lives on by itself.
 
-        Everything that can be checked without loading the model is checked first. Raises
-        UserMistake with every problem of the knobs, Refusal while the device is in use.
+        What raises leaves no run behind: Refusal ``lease.busy``, Fault ``run.not_started``.
         """
-        method = method_of(order.method)
-        training = Training.read(order.training)
-        knobs = read_values(method, order.knobs)
-        home = self.rows.datasets.get(order.dataset)
-        pinned = self.rows.versions.pin(home.id)
-        rows = _lessons(pinned.rows, training, home.salt)
-        if not rows:
-            counts = self.rows.rows.counts(home.id)
-            raise UserMistake("rows.none_ready", dataset=home.name, rows=counts.total)
-        self._require_free_device()
-        base = self.models.need(order.model, told=told)
-        method.sites(self.models.sheet(base.id), knobs)
-        recipe = Recipe(
-            name=order.name or f"{home.name} · {method.id}",
-            base=Base(base.id, base.folder, str(base.identity["hash"])),
-            rows=Lessons(home.id, home.name, pinned.version.version),
-            method=method.id,
-            knobs=knobs,
-            training=training,
-            questions=order.questions,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        return self._begin(recipe, rows)
-
-    def _begin(self, recipe: Recipe, rows: list[RunRow]) -> str:
-        run = RunFolder.create(self.data.runs / _new_id(), recipe, rows)
-        entry = RunEntry(
-            run.id,
-            recipe.name,
-            recipe.rows.dataset,
-            recipe.rows.version,
-            recipe.base.id,
-            recipe.method,
-        )
-        self.index.add(entry, [row.id for row in rows])
-        self.trainers.start(run)
+        run = RunFolder.create(self.data.runs / _new_id(), ready.recipe, ready.rows)
+        try:
+            self.index.add(_entry(run.id, ready), [row.id for row in ready.rows])
+            self._train(run)
+        except BaseException as error:
+            self.index.remove(run.id)
+            self._keep_log(run, error)
+            discard(run.path)
+            raise
         return run.id
-
-    def _require_free_device(self) -> None:
-        """Refuse before anything is written; starting takes the lease for real."""
-        self.trainers.lease.acquire("start").release()
 
     def list(self) -> list[Json]:
         """All living runs, briefly."""
@@ -109,8 +63,8 @@ class RunService:
     def show(self, wanted: str) -> Json:
         """Everything about a run: recipe, plan, curves, and the hash of its result."""
         entry = self.index.get(wanted)
-        run = self._folder(entry)
-        state, living = run.state(), self.trainers.status(run)
+        run = self._folder(entry.id)
+        living, state = self.trainers.status(run), run.state()
         plan = run.plan()
         return {
             "run": run.id,
@@ -125,85 +79,122 @@ class RunService:
             "plan": None if plan is None else plan.as_json(),
             "curves": state.curves_json(),
             "samples": state.samples,
-            "checkpoints": run.checkpoints.steps(),
+            "checkpoints": state.checkpoints,
             "tuned_sha256": tuned_sha256(run.tuned),
             "tuned_is": "last" if run.tuned.is_dir() else None,
             "erased_rows": entry.erased,
             "exit": living.exit,
         }
 
-    def resume(self, wanted: str) -> str:
-        """Go on with a run that is not running, from its last save point; returns its id."""
-        entry = self.index.get(wanted)
-        run = self._folder(entry)
-        status = status_of(run.state(), self.trainers.status(run))
-        if status == "finished":
-            raise Refusal("run.finished", run=run.id)
-        if self.trainers.status(run).is_living:
-            raise Refusal("run.already_running", run=run.id)
-        if entry.erased:
-            raise Refusal("run.rows_erased", run=run.id, rows=entry.erased)
-        self.trainers.start(run)
-        return run.id
-
     def find(self, wanted: str) -> str:
         """The id of the run that ``wanted`` names."""
         return self.index.get(wanted).id
 
-    def ask(self, wanted: str, word: Request) -> None:
-        """Ask for a pause or a stop without waiting for it."""
-        self.trainers.request(self._folder(self.index.get(wanted)), word)
+    def resume(self, wanted: str) -> str:
+        """Go on with a run that is not running, from its last save point; returns its id."""
+        entry = self.index.get(wanted)
+        run = self._folder(entry.id)
+        if self.trainers.status(run).is_living:
+            raise Refusal("run.already_running", run=run.id)
+        if run.state().status == "finished":
+            raise Refusal("run.finished", run=run.id)
+        if entry.erased:
+            raise Refusal("run.rows_erased", run=run.id, rows=entry.erased)
+        self._train(run)
+        return run.id
 
-    def request(self, wanted: str, word: Request) -> Json:
-        """Ask for a pause, or for a stop that keeps what is learned, and wait until it is done."""
-        self.ask(wanted, word)
-        run = self._folder(self.index.get(wanted))
+    def ask_to_pause(self, wanted: str) -> None:
+        """Ask for a pause without waiting for it. Raises Refusal ``run.not_running``."""
+        self.trainers.request(self._folder(self.index.get(wanted).id), "pause")
+
+    def pause(self, wanted: str) -> Json:
+        """Pause a run and wait until its memory is given back; returns it, briefly.
+
+        Raises Refusal ``run.not_running``, ``run.slow_to_pause`` if it is still at it.
+        """
+        self.ask_to_pause(wanted)
+        run = self._folder(self.index.get(wanted).id)
+        deadline = time.monotonic() + self.patience
         while self.trainers.status(run).is_living:
+            if time.monotonic() > deadline:
+                raise Refusal("run.slow_to_pause", run=run.id, seconds=self.patience)
             time.sleep(_TICK)
-        return self._brief(self.index.get(run.id))
+        return self._ended(wanted)
 
-    def follow(self, run_id: str, *, after: int = 0) -> Iterator[Json]:
-        """The run's events with ``seq`` above ``after``, as they come, until its process ends."""
-        run = RunFolder(self.data.runs / run_id)
+    def stop(self, wanted: str) -> Json:
+        """End a run and make what it has learned its result; returns it, briefly.
+
+        A run that stands still is loaded once more for that. One that does not hear is ended by
+        force. Raises Refusal ``run.not_running`` for a run that has its result.
+        """
+        entry = self.index.get(wanted)
+        run = self._folder(entry.id)
+        if self._status(run) in ("paused", "failed", "interrupted"):
+            self.resume(entry.id)
+        self.trainers.stop(run, self.patience)
+        return self._ended(wanted)
+
+    def follow(
+        self, run_id: str, *, after: int = 0, heed: Callable[[], None] = lambda: None
+    ) -> Iterator[Json]:
+        """The run's events with ``seq`` above ``after``, as they come, until its process ends.
+
+        ``heed`` is called while nothing comes, some times a second.
+        """
+        run = self._folder(run_id)
+        log = run.reader()
         while True:
-            living = self.trainers.status(run).is_living
-            for event in run.events():
-                if event["seq"] > after:
-                    after = event["seq"]
-                    yield event
-            if not living:
+            is_living = self.trainers.status(run).is_living
+            yield from (event for event in log.read() if event["seq"] > after)
+            if not is_living:
                 return
+            heed()
             time.sleep(_TICK)
 
     def last_seq(self, run_id: str) -> int:
         """The number of the last event so far."""
-        return RunFolder(self.data.runs / run_id).state().seq
-
-    def status(self, wanted: str) -> str:
-        """Where a run stands, in one word."""
-        run = self._folder(self.index.get(wanted))
-        return status_of(run.state(), self.trainers.status(run))
+        return self._folder(run_id).state().seq
 
     def export(self, wanted: str, *, form: str = "", to: Path | None = None) -> Json:
         """Write a run's result into a new folder; ``form`` is ``adapter`` or ``merged``."""
         entry = self.index.get(wanted)
         form = form or ("adapter" if method_of(entry.method).adapter else "merged")
-        target = to or self.data.exports / f"{entry.id}-{form}"
+        target = (to or self.data.exports / f"{entry.id}-{form}").expanduser().resolve()
         with self.engine.device("export"):
-            exported: Json = self.engine.call(
-                "export",
-                run=str(self._folder(entry).path),
-                form=form,
-                target=str(target.expanduser().resolve()),
-            )
+            run = self._folder(entry.id).path
+            exported: Json = self.engine.call("export", run=str(run), form=form, target=str(target))
         return {"run": entry.id} | exported
 
-    def _folder(self, entry: RunEntry) -> RunFolder:
-        return RunFolder(self.data.runs / entry.id)
+    def _train(self, run: RunFolder) -> None:
+        """Start the trainer; the engine's memory is given back to it."""
+        self.engine.close()
+        self.trainers.start(run)
+
+    def _keep_log(self, run: RunFolder, error: BaseException) -> None:
+        """Save the log of a start that failed from going with the run's folder."""
+        if isinstance(error, Fault) and "log" in error.facts:
+            kept = self.data.root / "not-started.log"
+            with suppress(FileNotFoundError):
+                run.log_path.replace(kept)
+                error.facts["log"] = str(kept)
+
+    def _folder(self, run_id: str) -> RunFolder:
+        return RunFolder(self.data.runs / run_id)
+
+    def _status(self, run: RunFolder) -> str:
+        living = self.trainers.status(run)  # asked first: an end is written before a process ends
+        return status_of(run.state(), living)
+
+    def _ended(self, wanted: str) -> Json:
+        """The run, briefly, if it has said how it ended."""
+        brief = self._brief(self.index.get(wanted))
+        if brief["status"] == "interrupted":
+            raise RunFailed("run.lost", run=brief["run"])
+        return brief
 
     def _brief(self, entry: RunEntry) -> Json:
-        run = self._folder(entry)
-        state, living = run.state(), self.trainers.status(run)
+        run = self._folder(entry.id)
+        living, state = self.trainers.status(run), run.state()
         return {
             "run": entry.id,
             "name": entry.name,
@@ -217,12 +208,6 @@ class RunService:
             "pid": living.pid,
         }
 
-    def device_owner(self) -> Json | None:
-        """Who has the device, or None while it is free."""
-        with suppress(OSError):
-            return owner(self.trainers.lease.path)
-        return None
-
 
 def status_of(state: RunState, living: Liveness) -> str:
     """The run's own word where its process bears it out, else what became of it."""
@@ -233,23 +218,10 @@ def status_of(state: RunState, living: Liveness) -> str:
     return "new" if living.state == "new" else "interrupted"
 
 
-def _lessons(rows: tuple[Row, ...], training: Training, salt: str) -> list[RunRow]:
-    """The rows that a run holds, train and check; exam rows never come near it.
-
-    If holding rows back would leave nothing to learn from, none are held back.
-    """
-    usable = [row for row in rows if row.split is not Split.EXAM]
-    split = [RunRow(row.id, row.body, _split(row, training.check, salt)) for row in usable]
-    if any(row.split is Split.TRAIN for row in split):
-        return split
-    return [RunRow(row.id, row.body, Split.TRAIN) for row in usable]
-
-
-def _split(row: Row, share: float, salt: str) -> Split:
-    """The stored split where the share is the usual one, else the row's place against it."""
-    if share == DEFAULT_CHECK_SHARE:
-        return row.split
-    return Split.CHECK if place(salt, row.group) < share else Split.TRAIN
+def _entry(run_id: str, ready: Ready) -> RunEntry:
+    recipe = ready.recipe
+    rows = recipe.rows
+    return RunEntry(run_id, recipe.name, rows.dataset, rows.version, recipe.base.id, recipe.method)
 
 
 def _new_id() -> str:
