@@ -1,0 +1,59 @@
+"""Runs on a tiny model: a few rows, a few updates, done in a tenth of a second."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from studio.core.recipe import Base, Lessons, Recipe, Training
+from studio.core.rows import Body, Split
+from studio.engine.identity import identity
+from studio.store.run_folder import RunFolder, RunRow
+from tests.engine import tiny_models
+
+TRAINING: dict[str, Any] = {
+    "steps": 3,
+    "batch": 2,
+    "lr": 0.01,
+    "eval_every": 2,
+    "save_every": 1,
+    "precision": "float32",
+}
+
+
+def row(number: int, split: Split = Split.TRAIN, answer: str | None = None) -> RunRow:
+    """A row with the id ``row-<number>``, which is in its question too."""
+    answer = f"It is {2 * number + 1}, my friend." if answer is None else answer
+    return RunRow(f"row-{number}", Body.pair(f"What is {number} + {number + 1}?", answer), split)
+
+
+ROWS = (*(row(number) for number in range(8)), row(8, Split.CHECK), row(9, Split.CHECK))
+
+
+def tiny_base(folder: Path, name: str = "llama") -> Path:
+    """A tiny base model in the new folder ``folder``."""
+    return tiny_models.save(name, folder)
+
+
+def new_run(
+    place: Path,
+    base: Path,
+    *,
+    method: str = "lora",
+    knobs: dict[str, Any] | None = None,
+    rows: Sequence[RunRow] = ROWS,
+    questions: tuple[str, ...] = (),
+    **training: Any,
+) -> RunFolder:
+    """The folder ``place`` of a new run on ``base``; ``training`` over :data:`TRAINING`."""
+    if knobs is None:
+        knobs = {"r": 4, "dropout": 0.1} if method == "lora" else {}
+    recipe = Recipe(
+        name=place.name,
+        base=Base("tiny", str(base), identity(base)["hash"]),
+        rows=Lessons("rows", "rows", "v"),
+        method=method,
+        knobs=knobs,
+        training=Training.read(TRAINING | training),
+        questions=questions,
+    )
+    return RunFolder.create(place, recipe, rows)
