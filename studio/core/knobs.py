@@ -1,13 +1,13 @@
 """A knob: one setting as data, so that form, command line, check and help come from one place."""
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from studio.core.errors import StudioError, UserMistake, raise_all
 
-Value = int | float | str | bool | tuple[int, ...] | None
+Value = int | float | str | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Knob:
 
     ``kind`` is ``int``, ``float``, ``text``, ``flag`` or ``choice``. ``above`` is an exclusive
     lower bound, ``low`` and ``high`` inclusive ones. A default of None means: worked out from the
-    model or the other knobs. ``words`` is the key of its name and help in the catalogues.
+    model or the other knobs.
     """
 
     name: str
@@ -39,42 +39,43 @@ class Knob:
 
     def _number(self, given: object) -> int | float:
         if isinstance(given, bool) or not isinstance(given, (int, float)):
-            raise self._mistake("not_a_number", given)
-        if not math.isfinite(given) or (self.kind == "int" and given != int(given)):
-            raise self._mistake("not_a_number", given)
+            raise self._mistake("knobs.not_a_number", given)
+        if not abs(given) <= sys.float_info.max:  # NaN is not, nor is an int beyond all floats
+            raise self._mistake("knobs.not_a_number", given)
+        if self.kind == "int" and given != int(given):
+            raise self._mistake("knobs.not_whole", given)
         too_low = self.low is not None and given < self.low
         not_above = self.above is not None and given <= self.above
         too_high = self.high is not None and given > self.high
         if too_low or not_above or too_high:
-            raise self._mistake("out_of_range", given)
+            raise self._mistake("knobs.out_of_range", given)
         return int(given) if self.kind == "int" else float(given)
 
     def _flag(self, given: object) -> bool:
         if not isinstance(given, bool):
-            raise self._mistake("not_a_flag", given)
+            raise self._mistake("knobs.not_a_flag", given)
         return given
 
     def _text(self, given: object) -> str:
-        text = ",".join(given) if isinstance(given, (list, tuple)) else given
-        if not isinstance(text, str):
-            raise self._mistake("not_text", given)
+        """Text as it is; a list of texts as JSON has it becomes one with commas."""
+        parts = given if isinstance(given, (list, tuple)) else (given,)
+        if not all(isinstance(part, str) for part in parts):
+            raise self._mistake("knobs.not_text", given)
+        text = ",".join(parts)
         if self.choices and text not in self.choices:
-            raise self._mistake("not_a_choice", given)
+            raise self._mistake("knobs.not_a_choice", given)
         return text
 
-    def _mistake(self, what: str, given: object) -> UserMistake:
+    def _mistake(self, key: str, given: object) -> UserMistake:
         shown = str(given)[:60]
-        return UserMistake(f"knobs.{what}", knob=self.name, value=shown, range=self.range)
+        return UserMistake(key, knob=self.name, value=shown, range=self.range)
 
     @property
     def range(self) -> str:
-        """The allowed values as a short text, for messages and help."""
-        if self.choices:
-            return ", ".join(self.choices)
-        low = f"> {self.above:g}" if self.above is not None else ""
-        low = f">= {self.low:g}" if self.low is not None else low
-        high = f"<= {self.high:g}" if self.high is not None else ""
-        return " and ".join(part for part in (low, high) if part) or self.kind
+        """The allowed values in signs of no language, for messages and help; none for any."""
+        bounds = {">": self.above, "≥": self.low, "≤": self.high}
+        shown = (f"{sign} {bound:,}" for sign, bound in bounds.items() if bound is not None)
+        return ", ".join(self.choices or shown)
 
 
 def read_knobs(knobs: Sequence[Knob], given: Mapping[str, object]) -> dict[str, Value]:
