@@ -16,8 +16,8 @@ class Plan:
     ``path`` is ``segments`` (a micro-batch end to end in one sequence, each row attending to
     itself, the head only where a label is) or ``rows`` (row by row through the model's own
     forward, for architectures on which the first was measured not to agree). ``lr`` is the
-    resolved peak rate,
-    ``max_length`` the resolved limit in word pieces, ``total`` the number of updates.
+    resolved peak rate, ``max_length`` the resolved limit in word pieces, ``total`` the number of
+    updates.
     """
 
     device: str
@@ -35,7 +35,7 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON; :meth:`from_json` is the inverse."""
-        return asdict(self) | {"versions": dict(self.versions)}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

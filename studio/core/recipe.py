@@ -6,10 +6,13 @@ about it stands in the plan (:mod:`studio.core.plan`).
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from studio.core.errors import UserMistake
 from studio.core.knobs import Knob, Value, read_knobs
+from studio.core.splits import DEFAULT_CHECK_SHARE
+
+_T = TypeVar("_T")
 
 SCHEDULES = ("cosine", "linear", "constant")
 
@@ -22,13 +25,13 @@ TRAINING_KNOBS: tuple[Knob, ...] = (
     Knob("schedule", "choice", "cosine", choices=SCHEDULES),
     Knob("warmup", "float", 0.05, low=0, high=1_000_000),
     Knob("max_length", "int", None, low=8, high=1_000_000),
-    Knob("check", "float", 0.1, low=0, high=0.9),
+    Knob("check", "float", DEFAULT_CHECK_SHARE, low=0, high=0.9),
     Knob("eval_every", "int", None, low=0, high=1_000_000),
     Knob("save_every", "int", 50, low=0, high=1_000_000),
     Knob("sample_every", "int", 0, low=0, high=1_000_000),
     Knob("seed", "int", 0, low=0, high=2**31 - 1),
     Knob("shuffle", "flag", True),
-    Knob("clip", "float", 1.0, low=0, high=1e6),
+    Knob("clip", "float", 1.0, low=0, high=1_000_000),
     Knob("precision", "choice", "auto", choices=("auto", "float32", "bfloat16")),
 )
 """``steps`` (updates) wins over ``epochs``; ``warmup`` below 1 is a share of all updates, else
@@ -47,7 +50,7 @@ class Training:
     schedule: str = "cosine"
     warmup: float = 0.05
     max_length: int | None = None
-    check: float = 0.1
+    check: float = DEFAULT_CHECK_SHARE
     eval_every: int | None = None
     save_every: int = 50
     sample_every: int = 0
@@ -96,22 +99,39 @@ class Recipe:
 
     def as_json(self) -> dict[str, Any]:
         """The recipe as JSON; :meth:`from_json` is the inverse."""
-        return asdict(self) | {"knobs": dict(self.knobs), "questions": list(self.questions)}
+        return asdict(self) | {"questions": list(self.questions)}
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read a stored or given recipe; raises UserMistake for a shape that is none."""
-        try:
-            assert isinstance(data, Mapping)
-            return cls(
-                name=str(data.get("name", "")),
-                base=Base(**data["base"]),
-                rows=Lessons(**data["rows"]),
-                method=str(data["method"]),
-                knobs=dict(data.get("knobs", {})),
-                training=Training.read(data.get("training", {})),
-                questions=tuple(data.get("questions", ())),
-                created=str(data.get("created", "")),
-            )
-        except (AssertionError, KeyError, TypeError) as error:
-            raise UserMistake("recipe.shape", problem=str(error)[:120]) from None
+        """Read a stored or given recipe; unknown parts are left aside.
+
+        Raises UserMistake ``recipe.shape`` naming the part that is missing or of a wrong type,
+        and those of :meth:`Training.read`.
+        """
+        questions = part(data, "questions", list, [])
+        if not all(isinstance(question, str) for question in questions):
+            raise UserMistake("recipe.shape", part="questions")
+        return cls(
+            name=part(data, "name", str, ""),
+            base=Base(*(part(data, f"base.{name}", str) for name in ("id", "folder", "hash"))),
+            rows=Lessons(
+                *(part(data, f"rows.{name}", str) for name in ("dataset", "name", "version"))
+            ),
+            method=part(data, "method", str),
+            knobs=part(data, "knobs", dict, {}),
+            training=Training.read(part(data, "training", dict, {})),
+            questions=tuple(questions),
+            created=part(data, "created", str, ""),
+        )
+
+
+def part(data: object, path: str, kind: type[_T], default: _T | None = None) -> _T:
+    """What stands at the dotted ``path`` of ``data``, or ``default`` where nothing does."""
+    found = data
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if found is None:
+        found = default
+    if not isinstance(found, kind):
+        raise UserMistake("recipe.shape", part=path)
+    return found

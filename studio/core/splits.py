@@ -24,7 +24,7 @@ def group_of(body: Body) -> str:
 def place(salt: str, group: str) -> float:
     """The group's fixed place in [0, 1), uniform over groups; ``salt`` is the dataset's."""
     digest = hashlib.sha256(f"{salt}\n{group}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53  # as many bits as a float holds
 
 
 def split_of(salt: str, group: str, check_share: float = DEFAULT_CHECK_SHARE) -> Split:
