@@ -52,13 +52,13 @@ class Message:
     def from_json(cls, data: object) -> Self:
         """Read ``{"role", "content", "train"?}``; raises UserMistake naming what is wrong."""
         if not isinstance(data, Mapping):
-            raise UserMistake("rows.message_shape", found=type(data).__name__)
-        role, content, train = data.get("role"), data.get("content"), data.get("train")
+            raise UserMistake("rows.message_shape", found=json_type(data))
+        role, content = data.get("role"), data.get("content")
         if role not in ROLES:
             raise UserMistake("rows.role", role=str(role)[:40], roles=", ".join(ROLES))
         if not isinstance(content, str):
-            raise UserMistake("rows.content", role=role, found=type(content).__name__)
-        return cls(role, _storable(content), None if train is None else bool(train))
+            raise UserMistake("rows.content", role=role, found=json_type(content))
+        return cls(role, _storable(content), _flag(data, "train"))
 
     def as_json(self) -> dict[str, Any]:
         """The turn as JSON; ``train`` only where it says something."""
@@ -71,8 +71,16 @@ def _storable(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UserMistake("rows.surrogate", position=error.start) from None
+        raise UserMistake("rows.surrogate", position=error.start + 1) from None
     return text
+
+
+def _flag(data: Mapping[str, Any], name: str) -> bool | None:
+    """A mark that may be absent. Words are not guessed at: the string "false" would be true."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise UserMistake("rows.flag", name=name, found=json_type(value))
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +102,14 @@ class Body:
     def from_json(cls, data: object) -> Self:
         """Read a stored or imported body; raises UserMistake naming what is wrong."""
         if not isinstance(data, Mapping):
-            raise UserMistake("rows.body_shape", found=type(data).__name__)
-        text, label = data.get("text"), data.get("label")
+            raise UserMistake("rows.body_shape", found=json_type(data))
+        text = data.get("text")
         if text is not None and not isinstance(text, str):
-            raise UserMistake("rows.content", role="text", found=type(text).__name__)
+            raise UserMistake("rows.content", role="text", found=json_type(text))
         body = cls(
             messages=_messages(data.get("messages") or ()),
             rejected=_messages(data["rejected"]) if data.get("rejected") else None,
-            label=None if label is None else bool(label),
+            label=_flag(data, "label"),
             text=None if text is None else _storable(text),
         )
         if not body.messages and body.text is None:
@@ -155,8 +163,8 @@ class Body:
 
 
 def _messages(data: object) -> tuple[Message, ...]:
-    if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
-        raise UserMistake("rows.messages_shape", found=type(data).__name__)
+    if not isinstance(data, (list, tuple)):
+        raise UserMistake("rows.messages_shape", found=json_type(data))
     return tuple(Message.from_json(item) for item in data)
 
 
@@ -216,3 +224,18 @@ def dataset_version(rows: Iterable[Row]) -> str:
         digest.update(f"{row.split.value} {len(body)}\n".encode())
         digest.update(body)
     return digest.hexdigest()
+
+
+_JSON_TYPES: tuple[tuple[type, str], ...] = (
+    (str, "string"),
+    (bool, "boolean"),
+    (int, "number"),
+    (float, "number"),
+    (Mapping, "object"),
+    (list, "array"),
+)
+
+
+def json_type(value: object) -> str:
+    """JSON's own name for the type of ``value``."""
+    return next((name for kind, name in _JSON_TYPES if isinstance(value, kind)), "null")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.core.errors import UserMistake
-from studio.core.rows import Message
+from studio.core.rows import Message, json_type
 
 _ROLES = {
     **dict.fromkeys(("system", "developer", "系统"), "system"),
@@ -14,19 +14,6 @@ _ROLES = {
     **dict.fromkeys(("tool", "observation", "function"), "tool"),
 }
 _SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
-_JSON_TYPES: tuple[tuple[type, str], ...] = (
-    (str, "string"),
-    (bool, "boolean"),
-    (int, "number"),
-    (float, "number"),
-    (Mapping, "object"),
-    (list, "array"),
-)
-
-
-def json_type(value: object) -> str:
-    """JSON's own name for the type of ``value``."""
-    return next((name for kind, name in _JSON_TYPES if isinstance(value, kind)), "null")
 
 
 def wrong_type(field: str, value: object) -> UserMistake:

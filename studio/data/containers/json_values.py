@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from studio.core.errors import UserMistake
-from studio.data.turns import json_type
+from studio.core.rows import json_type
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
