@@ -21,7 +21,10 @@ def line(message: dict[str, Any]) -> bytes:
 
 def message(raw: bytes) -> dict[str, Any]:
     """The object in one line; raises ValueError for anything else."""
-    data = json.loads(raw)
+    try:
+        data = json.loads(raw)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(data, dict):
         raise ValueError("not an object")
     return data

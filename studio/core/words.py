@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import Mistakes, StudioError
+from studio.core.errors import Mistakes, StudioError, from_json
 
 LANGUAGES = ("en", "zh")
 
@@ -37,14 +37,23 @@ class Words:
             return _bare(key, facts)
         try:
             return template.format(**facts)
-        except (KeyError, IndexError, ValueError):
+        except (LookupError, ValueError, TypeError, AttributeError):
             return _bare(key, facts)
 
     def explain(self, error: StudioError) -> str:
-        """What happened, what it means and what to do, in one line."""
+        """What happened, what it means and what to do, in one line.
+
+        A fact that is itself an error (as JSON), such as the reason of a refusal, is explained too.
+        """
         if isinstance(error, Mistakes):
             return " ".join(self.explain(problem) for problem in error.problems)
-        return self.say(f"errors.{error.key}", **error.facts)
+        facts = {name: self._worded(fact) for name, fact in error.facts.items()}
+        return self.say(f"errors.{error.key}", **facts)
+
+    def _worded(self, fact: object) -> object:
+        if isinstance(fact, Mapping) and fact.keys() == {"kind", "key", "facts"}:
+            return self.explain(from_json(fact))
+        return fact
 
 
 def _bare(key: str, facts: Mapping[str, Any]) -> str:
