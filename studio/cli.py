@@ -41,7 +41,10 @@ KNOBS = (
 DETACH = argument("--detach", action="store_true", help="leave once the run has started")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    open_bench: Callable[[Path | None], Workbench] = Workbench.open,
+) -> int:
     """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -49,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = command.read(None if argv is None else list(argv))
     out = Printer(words(given.lang), as_json=given.json)
     try:
-        with Workbench.open(given.data_dir) as bench:
+        with open_bench(given.data_dir) as bench:
             given.act(bench, given, out)
         return 0
     except StudioError as error:

@@ -3,10 +3,16 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from studio.jobs.processes import Launcher
+    from tests.tiny_studio import TinyStudio, Trained
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -68,3 +74,41 @@ def starter(pytestconfig: pytest.Config) -> Path:
             shutil.rmtree(older)
         convert_starter(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Launcher]":
+    """What forks engines and trainers, from a process that has imported torch already."""
+    from studio.jobs.zygote import Zygote
+    from tests.tiny_studio import LIBRARIES
+
+    with Zygote(LIBRARIES, log=tmp_path_factory.mktemp("workers") / "log.txt") as zygote:
+        yield zygote
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base model in a folder; not to be changed."""
+    from tests.engine import tiny_models
+
+    return tiny_models.save("llama", tmp_path_factory.mktemp("models") / "llama")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, llama: Path, workers: "Launcher") -> "Iterator[TinyStudio]":
+    """An empty studio."""
+    from tests.tiny_studio import TinyStudio
+
+    studio = TinyStudio(tmp_path / "data", llama, workers)
+    yield studio
+    studio.clear()
+
+
+@pytest.fixture(scope="session")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, llama: Path, workers: "Launcher"
+) -> "Trained":
+    """A studio with a finished run, made once for all tests."""
+    from tests.tiny_studio import TinyStudio, Trained
+
+    return Trained.once(TinyStudio(tmp_path_factory.mktemp("trained") / "data", llama, workers))

@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "store.checkpoints",
         "store.atomic",
         "store.data_folder",
+        "store.sheets",
         "core",
     },
     "workbench": {"workbench", "store", "jobs", "data", "methods", "core"},

@@ -47,7 +47,7 @@ def segment_attention(
                 q, k, v, window, is_causal=window is None, scale=scaling, enable_gqa=shared
             )
         )
-    return torch.cat(parts, dim=2).transpose(1, 2), None
+    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
 
 
 def _plain(module: torch.nn.Module, options: dict[str, Any]) -> bool:

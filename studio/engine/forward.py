@@ -5,12 +5,13 @@ loss head, for architectures in which rows laid end to end would see one another
 takes is measured on its own model and rows, and written into the plan.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from studio.engine.attention import SEGMENTS, attending
 from studio.engine.batches import Batch, Lesson
@@ -47,30 +48,60 @@ def rows_forward(model: PreTrainedModel, batch: Batch, scale: float) -> tuple[Te
 
 FORWARDS: dict[str, Forward] = {"segments": segments_forward, "rows": rows_forward}
 
+_PIECE = 24
+_REACHES = ("window", "chunk", "local", "original_max_position")
+
 
 def agreed_path(model: PreTrainedModel, lessons: list[Lesson]) -> str:
-    """The fastest path whose losses equal the model's own on a few of the run's rows.
+    """The fastest path whose losses equal the model's own on pieces of the run's rows.
 
-    Short pieces of two rows are enough to show leaks between rows, other positions, or a head
-    that does more than a linear map.
+    Equal losses show that positions, windows and the head are right. That a row does not see the
+    one before it is shown more sharply, beyond the noise of any number format: with another row
+    before it, its losses stay as they are.
     """
-    pieces = [_piece(lesson) for lesson in lessons[:2]]
-    batch = Batch.of(pieces, str(model.device))
-    with torch.no_grad():
-        _, expected = rows_forward(model, batch, 1.0)
-        try:
-            _, measured = segments_forward(model, batch, 1.0)
-        except (ValueError, TypeError, AttributeError, RuntimeError):
-            return "rows"
-    close = 1e-4 if model.dtype == torch.float32 else 3e-2
-    agree = torch.allclose(measured, expected, rtol=close, atol=close)
-    return "segments" if agree else "rows"
+    try:
+        with torch.no_grad():
+            return "segments" if _agrees(model, lessons) else "rows"
+    except torch.OutOfMemoryError:
+        raise
+    except (ValueError, TypeError, AttributeError, RuntimeError):
+        return "rows"
 
 
-def _piece(lesson: Lesson) -> Lesson:
-    """The first few word pieces of ``lesson``, all of them labelled."""
-    ids = lesson.ids[:24]
-    return Lesson(lesson.row, ids, (True,) * len(ids))
+def _agrees(model: PreTrainedModel, lessons: list[Lesson]) -> bool:
+    longest = max(lessons, key=lambda lesson: len(lesson.ids))
+    before = lessons[0].ids[:_PIECE]
+    ids = longest.ids[: _telling_length(model.config, len(longest.ids))]
+
+    def losses(forward: Forward, *rows: tuple[int, ...]) -> Tensor:
+        pieces = [Lesson("", row, (True,) * len(row)) for row in rows]
+        return forward(model, Batch.of(pieces, str(model.device)), 1.0)[1]
+
+    measured = losses(segments_forward, before, ids)
+    close = 2e-5 if model.dtype == torch.float32 else 3e-2
+    if not torch.allclose(measured, losses(rows_forward, before, ids), rtol=close, atol=close):
+        return False
+    again = losses(segments_forward, before[::-1], ids)
+    own = len(ids) - 1
+    return torch.allclose(again[-own:], measured[-own:], rtol=1e-5, atol=1e-5)
+
+
+def _telling_length(config: PreTrainedConfig, longest: int) -> int:
+    """How much of the longest row shows whatever the model does with rows of this length.
+
+    A few word pieces, and a few beyond every window that is shorter than the row.
+    """
+    windows = (reach for reach in _reaches(config.to_dict()) if reach < longest)
+    return max(windows, default=0) + _PIECE
+
+
+def _reaches(facts: Mapping[str, Any]) -> Iterator[int]:
+    """Every length in a configuration at which a model may begin to do something else."""
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _reaches(value)
+        elif isinstance(value, int) and any(part in str(name) for part in _REACHES):
+            yield value
 
 
 def mean_loss(model: PreTrainedModel, batches: list[Batch], forward: Forward) -> float:

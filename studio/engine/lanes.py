@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from studio.engine.sites import Installed, stream_seed
+from studio.engine.sites import Installed, Lanes, stream_seed
 
 BASE, TUNED = "base", "tuned"
 
@@ -37,20 +37,21 @@ class Voices(Protocol):
 
 @dataclass(slots=True)
 class OneBatch:
-    """All lanes as rows of one batch, base first; a lane that has ended leaves the batch."""
+    """All lanes as rows of one batch; a lane that has ended leaves the batch."""
 
     installed: Installed
     rows: list[str]
     cache: DynamicCache = field(init=False)
 
     def __post_init__(self) -> None:
+        self.rows.sort(key=lambda lane: lane != BASE)
         self.cache = DynamicCache(config=self.installed.model.config)
 
     def advance(self, ids: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
         """One forward for all lanes in ``ids``."""
         self._keep([row for row in self.rows if row in ids])
-        with _first_rows_base(self.installed, self.rows.count(BASE)):
-            logits = _logits(self.installed.model, [ids[row] for row in self.rows], self.cache)
+        with _base_untouched(self.installed.lanes, self.rows):
+            logits = next_logits(self.installed.model, [ids[row] for row in self.rows], self.cache)
         return dict(zip(self.rows, logits, strict=True))
 
     def _keep(self, rows: list[str]) -> None:
@@ -63,13 +64,13 @@ class OneBatch:
 
 
 @contextmanager
-def _first_rows_base(installed: Installed, rows: int) -> Iterator[None]:
-    """The first ``rows`` of each batch untouched by any delta."""
-    installed.lanes.base_rows = rows or None
+def _base_untouched(lanes: Lanes, rows: Sequence[str]) -> Iterator[None]:
+    """No delta reaches those of ``rows`` that are the base lane's; they come first."""
+    lanes.rows, lanes.base = len(rows), rows.count(BASE)
     try:
         yield
     finally:
-        installed.lanes.base_rows = None
+        lanes.base = 0
 
 
 @dataclass(slots=True)
@@ -91,11 +92,14 @@ class Swapped:
             cache = self.caches.setdefault(lane, DynamicCache(config=model.config))
             for name, value in self.changed[lane].items():
                 self.installed.parameters[name].data = value
-            logits[lane] = _logits(model, [new], cache)[0]
+            logits[lane] = next_logits(model, [new], cache)[0]
         return logits
 
 
-def _logits(model: PreTrainedModel, ids: list[Sequence[int]], cache: DynamicCache) -> Tensor:
+def next_logits(
+    model: PreTrainedModel, ids: Sequence[Sequence[int]], cache: DynamicCache
+) -> Tensor:
+    """What comes after ``ids``, equally many a row: logits (rows, vocabulary) in fp32."""
     tokens = torch.tensor([list(row) for row in ids], device=model.device)
     output = model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
     logits: Tensor = output.logits[:, -1].float()

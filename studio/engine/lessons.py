@@ -128,8 +128,7 @@ def _lesson(row: RunRow, answer: Encoded | StudioError, limit: int) -> Lesson | 
 
 def _nothing_to_learn(left_out: Sequence[dict[str, Any]]) -> StudioError:
     """The refusal of a run in which every row is left out, with the first row's reason."""
-    if not left_out:
-        return UserMistake("rows.none_ready")
+    assert left_out, "a run begins with at least one row"
     return UserMistake(
         "rows.nothing_to_learn",
         rows=len(left_out),

@@ -3,13 +3,15 @@
 import importlib.metadata
 import os
 import platform
-import resource
 import sys
 from functools import cache
 from time import perf_counter
 
 import psutil
 import torch
+
+if sys.platform != "win32":
+    import resource
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -71,6 +73,8 @@ def peak_memory(where: str) -> int:
     """Peak bytes so far: the allocator's on CUDA, the process's resident set elsewhere."""
     if where == "cuda":
         return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

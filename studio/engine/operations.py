@@ -71,10 +71,16 @@ def add_hub(_: Bench, unwanted: Unwanted, *, hub_id: str, target: str) -> Answer
         )
 
 
-def inspect_folder(_: Bench, unwanted: Unwanted, *, folder: str, hashes: str) -> Answer:
-    """The facts of the model in ``folder``; ``hashes`` is a file that keeps those of its files."""
+def inspect_folder(
+    _: Bench, unwanted: Unwanted, *, folder: str, hashes: str, sheets: str
+) -> Answer:
+    """The facts of the model in ``folder``.
+
+    The file ``hashes`` keeps those of its files, the folder ``sheets`` keeps its sheet.
+    """
     place = Path(folder)
     check(place)
+    cached_sheet(place, Path(sheets))
     facts: ModelFacts = yield from _reporting(
         unwanted, lambda r: inspect(place, hash_cache=Path(hashes), report=r)
     )

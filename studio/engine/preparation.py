@@ -106,7 +106,7 @@ def _publisher(
 ) -> Callable[[int], None]:
     def publish(step: int) -> None:
         values = trained.values()
-        write_result(run.tuned, recipe, pair.installed.sites, values=values, step=step)
+        write_result(run.tuned, recipe, pair.installed, values=values, step=step)
 
     return publish
 

@@ -11,10 +11,12 @@ from typing import Any
 from peft import LoraConfig
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from studio.core.recipe import Recipe
+from studio.engine.sites import Installed
 from studio.engine.space import require_space
-from studio.methods.sites import LowRank, Site
+from studio.methods.sites import LowRank
 from studio.store.atomic import discard, publishing, write_json
 
 ADAPTER, CHANGED = "adapter_model.safetensors", "changed.safetensors"
@@ -22,21 +24,23 @@ _PEFT_PREFIX = "base_model.model."
 _PART = 4
 
 
-def write_result(folder: Path, recipe: Recipe, sites: Sequence[Site], **made: Any) -> None:
-    """Publish ``made["values"]`` (fp32 tensors by name), the state after ``made["step"]`` updates.
+def write_result(
+    folder: Path, recipe: Recipe, installed: Installed, *, values: Mapping[str, Tensor], step: int
+) -> None:
+    """Publish ``values`` (fp32 tensors by name), the state after ``step`` updates.
 
     An earlier result is replaced. Raises Refusal ``disk.full``.
     """
-    values: Mapping[str, Tensor] = made["values"]
     require_space(folder.parent, sum(value.numel() for value in values.values()) * _PART)
     older = folder.with_name(f"{folder.name}.older")
     discard(older)
     with publishing(folder, older=older) as beside:
-        deltas = [site for site in sites if isinstance(site, LowRank)]
-        if len(deltas) == len(sites):
+        deltas = [site for site in installed.sites if isinstance(site, LowRank)]
+        if len(deltas) == len(installed.sites):
             named = {f"{_PEFT_PREFIX}{name}": value for name, value in values.items()}
             save_file(named, beside / ADAPTER, metadata={"format": "pt"})
-            write_json(beside / "adapter_config.json", _peft_config(recipe, deltas))
+            config = _peft_config(recipe, deltas, _targets(installed.model, deltas))
+            write_json(beside / "adapter_config.json", config)
         else:
             save_file(dict(values), beside / CHANGED, metadata={"format": "pt"})
         facts = {
@@ -45,21 +49,38 @@ def write_result(folder: Path, recipe: Recipe, sites: Sequence[Site], **made: An
             "method": recipe.method,
             "knobs": dict(recipe.knobs),
             "rows_version": recipe.rows.version,
-            "step": made["step"],
+            "step": step,
             "tensors": "last",
         }
         write_json(beside / "studio.json", facts)
     discard(older)
 
 
-def _peft_config(recipe: Recipe, deltas: Sequence[LowRank]) -> dict[str, Any]:
+def _targets(model: PreTrainedModel, deltas: Sequence[LowRank]) -> list[str]:
+    """The layers as PEFT's ``target_modules``: the last parts of their names, sorted, where PEFT
+    finds exactly these layers by them; else their names in full."""
+    chosen = {site.module for site in deltas}
+    parts = {_last_part(name) for name in chosen}
+    found = {name for name, _ in model.named_modules() if _last_part(name) in parts}
+    return sorted(parts if found == chosen else chosen)
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _peft_config(
+    recipe: Recipe, deltas: Sequence[LowRank], targets: Sequence[str]
+) -> dict[str, Any]:
     """The configuration with which PEFT loads the adapter; no path of this machine in it."""
     first = deltas[0]
+    alpha = round(first.scale * first.r, 9)
     config = LoraConfig(
         r=first.r,
-        lora_alpha=first.scale * first.r,  # type: ignore[arg-type] # PEFT divides it by r
+        lora_alpha=int(alpha) if alpha.is_integer() else alpha,  # type: ignore[arg-type]
         lora_dropout=first.dropout,
-        target_modules=[site.module for site in deltas],
+        target_modules=list(targets),
+        fan_in_fan_out=all(site.transposed for site in deltas),
         base_model_name_or_path=recipe.base.id,
         task_type="CAUSAL_LM",
         inference_mode=True,

@@ -4,23 +4,18 @@ The model is built on torch's meta device: every shape is there and no weight ta
 nothing of the weights on disk; a quantised model is described as if it were not.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel, __version__
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from studio.core.sheets import Layer, LayerKind, Sheet, Tensor
 from studio.engine.configuration import CONFIG, bad_config, context_of, model_class, read_config
 from studio.engine.silence import silence
-from studio.store.atomic import ensure_folder, write_text
-
-# Raised when sheets change their meaning, so that older cached ones are not read.
-_FORMAT = 1
+from studio.store.sheets import Sheets
 
 
 def read_sheet(folder: Path) -> Sheet:
@@ -39,17 +34,11 @@ def read_sheet(folder: Path) -> Sheet:
 
 def cached_sheet(folder: Path, cache_folder: Path) -> Sheet:
     """:func:`read_sheet`, kept in ``cache_folder`` by the configuration's content."""
-    config = folder / CONFIG
-    if not config.is_file():
-        return read_sheet(folder)
-    key = hashlib.sha256(config.read_bytes() + f"|{__version__}|{_FORMAT}".encode()).hexdigest()
-    kept = cache_folder / f"{key}.json"
-    try:
-        return Sheet.from_json(json.loads(kept.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    kept = Sheets(cache_folder)
+    sheet = kept.get(folder / CONFIG)
+    if sheet is None:
         sheet = read_sheet(folder)
-    ensure_folder(cache_folder)
-    write_text(kept, json.dumps(sheet.as_json()))
+        kept.keep(folder / CONFIG, sheet)
     return sheet
 
 

@@ -21,19 +21,25 @@ from studio.methods.sites import Changed, LowRank, Site
 
 @dataclass(slots=True)
 class Lanes:
-    """How many rows at the head of a batch belong to the base lane: no delta reaches them.
+    """Of how many ``rows`` the first ``base`` belong to the base lane: no delta reaches them.
 
-    None: every row is tuned. One object is shared by all sites of a model.
+    One object is shared by all sites of a model.
     """
 
-    base_rows: int | None = None
+    rows: int = 1
+    base: int = 0
+
+    def base_part(self, length: int) -> int:
+        """How much of an input's first dimension is the base lane's; some models flatten theirs."""
+        assert length % self.rows == 0, "a layer that sees only some of the tokens has no lanes"
+        return length // self.rows * self.base
 
 
 class LowRankLinear(nn.Module):
     """A linear layer with a low-rank delta beside it: ``base(x) + scale * (x A^T) B^T``.
 
-    ``x`` is (rows, tokens, inputs). A starts as in Kaiming uniform initialisation with a = √5
-    (as PEFT does), from a random stream of its own site; B starts at zero.
+    ``x`` is (rows, tokens, inputs) or (rows * tokens, inputs). A starts as in Kaiming uniform
+    initialisation with a = √5 (as PEFT does), from a random stream of its own site; B starts at zero.
     """
 
     def __init__(self, base: nn.Module, site: LowRank, lanes: Lanes) -> None:
@@ -55,9 +61,9 @@ class LowRankLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output, the delta added where the lane is tuned."""
         output = cast(Tensor, self.base(x))
-        first = self.lanes.base_rows
-        if first is None:
+        if not self.lanes.base:
             return self._with_delta(x, output)
+        first = self.lanes.base_part(len(x))
         if first == len(x):
             return output
         return torch.cat((output[:first], self._with_delta(x[first:], output[first:])))
@@ -93,7 +99,8 @@ class Installed:
 
     @contextmanager
     def out(self, base: Mapping[str, Tensor]) -> Iterator[None]:
-        """The model without its sites; ``base`` are the changed tensors' own values."""
+        """The model without its sites; ``base`` are all changed tensors' own values."""
+        assert set(base) == {site.tensor for site in self.sites if isinstance(site, Changed)}
         layers = {
             site.module: cast(LowRankLinear, self.model.get_submodule(site.module))
             for site in self.sites

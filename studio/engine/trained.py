@@ -85,6 +85,10 @@ class Trained:
         """The trained tensors in fp32, by name."""
         return dict(self._masters)
 
+    def gradients(self) -> dict[str, Tensor]:
+        """The gathered gradients in fp32, by name."""
+        return dict(self._gradients)
+
     def moments(self) -> dict[str, Tensor]:
         """AdamW's moments in fp32, as ``<moment>/<name>``."""
         state = self.optimizer.state[self.master]

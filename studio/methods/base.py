@@ -10,6 +10,9 @@ from studio.methods.sites import Site
 BYTES_PER_TRAINED_VALUE = 4
 """Trained tensors are kept and saved in 32-bit floats."""
 
+HIGHEST_RATE = 2e-3
+"""The fit is of large models; on tiny ones it would rise until nothing is learned."""
+
 
 class Method(Protocol):
     """A tuning method. ``id`` is the field's own name; its sentences are ``methods.<id>.*``."""
@@ -42,7 +45,8 @@ def width_rate(sheet: Sheet, factor: float) -> float:
     """A peak rate that falls with the model's width: ``5e-5 * factor * (2000 / hidden)^0.781``.
 
     The exponent is the fit over Llama models in Schulman and Thinking Machines Lab, "LoRA Without
-    Regret", 2025, which also finds a factor of 10 between LoRA and training everything.
+    Regret", 2025, which also finds a factor of 10 between LoRA and training everything. Two
+    figures are kept, and never more than :data:`HIGHEST_RATE`.
     """
-    rate = 5e-5 * factor * (2000 / max(sheet.hidden, 1)) ** 0.781
-    return float(f"{min(rate, 2e-3):.2g}")
+    rate = 5e-5 * factor * (2000 / sheet.hidden) ** 0.781
+    return float(f"{min(rate, HIGHEST_RATE):.2g}")

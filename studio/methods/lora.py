@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from studio.core.errors import UserMistake
 from studio.core.knobs import Knob, Value, as_float, as_int
-from studio.core.sheets import Sheet
+from studio.core.sheets import LayerKind, Sheet
 from studio.methods.base import width_rate
 from studio.methods.sites import LowRank, Site
 from studio.methods.targets import ALL_LINEAR, targeted
@@ -35,7 +35,15 @@ class Lora:
                 )
         dropout = as_float(values["dropout"])
         return tuple(
-            LowRank(layer.name, layer.inputs, layer.outputs, r, alpha / r, dropout)
+            LowRank(
+                layer.name,
+                layer.inputs,
+                layer.outputs,
+                r,
+                alpha / r,
+                dropout,
+                transposed=layer.kind is LayerKind.CONV1D,
+            )
             for layer in layers
         )
 

@@ -13,7 +13,8 @@ class LowRank:
     """A delta ``scale * B @ A`` beside a linear layer: A is (r, inputs), B is (outputs, r).
 
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. A starts random, B at
-    zero, so that training starts from the untouched model.
+    zero, so that training starts from the untouched model. ``transposed`` says that the layer keeps
+    its weight as (inputs, outputs), as GPT-2's Conv1D does.
     """
 
     module: str
@@ -22,6 +23,7 @@ class LowRank:
     r: int
     scale: float
     dropout: float = 0.0
+    transposed: bool = False
 
     @property
     def trainable(self) -> int:

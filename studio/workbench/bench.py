@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from studio.jobs.processes import Spawner
+from studio.jobs.processes import Launcher, Spawner
 from studio.jobs.trainers import Trainers
 from studio.store.data_folder import DataFolder
 from studio.store.database import Database
@@ -26,12 +26,13 @@ from studio.workbench.runs import RunService
 class Workbench:
     """What people can ask of the studio. Close it to end its engine; trainers live on."""
 
-    def __init__(self, data: DataFolder) -> None:
+    def __init__(self, data: DataFolder, launcher: Launcher | None = None) -> None:
+        """``launcher`` starts engine and trainers; without one, fresh interpreters do."""
         database = Database(data.database)
         self._database = database
         index = Runs(database)
         self.data = data
-        self.engine = EngineRoom(data)
+        self.engine = EngineRoom(data, launcher)
         self.models = ModelService(data, Models(database), self.engine)
         self.methods = MethodService(self.models)
         self.rows = RowService(
@@ -43,13 +44,14 @@ class Workbench:
             self.models,
         )
         self.orders = OrderService(self.models, self.rows, self.engine)
-        self.runs = RunService(data, index, self.engine, Trainers(data.root, Spawner()))
+        trainers = Trainers(data.root, launcher or Spawner())
+        self.runs = RunService(data, index, self.engine, trainers)
         self.compare = CompareService(data, index, self.engine)
 
     @classmethod
-    def open(cls, folder: Path | None = None) -> Self:
+    def open(cls, folder: Path | None = None, launcher: Launcher | None = None) -> Self:
         """The workbench over ``folder``, or over the usual data folder."""
-        return cls(DataFolder.open(folder))
+        return cls(DataFolder.open(folder), launcher)
 
     def erase(self, row_ids: Sequence[str]) -> EraseReport:
         """Remove rows for good, from everywhere in the data folder.

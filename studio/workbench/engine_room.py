@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 from studio.jobs.engine_client import Answer, Engine
+from studio.jobs.processes import Launcher
 from studio.store.data_folder import DataFolder
 from studio.store.locks import Held, Lock, owner
 
@@ -11,8 +12,8 @@ from studio.store.locks import Held, Lock, owner
 class EngineRoom:
     """Asks the engine, and takes the device lease for what needs the device."""
 
-    def __init__(self, data: DataFolder) -> None:
-        self._data = data
+    def __init__(self, data: DataFolder, launcher: Launcher | None = None) -> None:
+        self._data, self._launcher = data, launcher
         self._engine: Engine | None = None
         self._door = threading.Lock()
         self._lease = Lock(data.locks / "device.lock")
@@ -21,7 +22,7 @@ class EngineRoom:
     def _living(self) -> Engine:
         with self._door:
             if self._engine is None or not self._engine.is_alive:
-                self._engine = Engine(log=self._data.root / "engine.log")
+                self._engine = Engine(log=self._data.root / "engine.log", launcher=self._launcher)
             return self._engine
 
     def call(self, op: str, /, **args: Any) -> Any:

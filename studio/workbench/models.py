@@ -13,6 +13,7 @@ from studio.jobs.engine_client import Answer
 from studio.store.atomic import ensure_folder
 from studio.store.data_folder import DataFolder
 from studio.store.models import ModelEntry, Models
+from studio.store.sheets import Sheets
 from studio.workbench.engine_room import EngineRoom
 
 STARTER = "starter"
@@ -86,9 +87,12 @@ class ModelService:
     def sheet(self, wanted: str) -> Sheet:
         """The layer shapes of a model; for a folder its ``config.json`` is enough."""
         given = None if self._is_id(wanted) else _folder(wanted)
-        folder = str(given or self.need(wanted).folder)
+        folder = given or Path(self.need(wanted).folder)
+        kept = Sheets(self.data.sheets).get(folder / "config.json")
+        if kept is not None:
+            return kept
         cache = str(self.data.sheets)
-        return Sheet.from_json(self.engine.call("sheet", folder=folder, cache=cache))
+        return Sheet.from_json(self.engine.call("sheet", folder=str(folder), cache=cache))
 
     def _is_id(self, wanted: str) -> bool:
         return any(entry.id == wanted for entry in self.index.list())
@@ -105,7 +109,8 @@ class ModelService:
         id = id or (known.id if known else None)
         hashes = self.data.hashes_of(folder)
         ensure_folder(hashes.parent)
-        asked = self.engine.stream("inspect_folder", folder=str(folder), hashes=str(hashes))
+        kept = {"hashes": str(hashes), "sheets": str(self.data.sheets)}
+        asked = self.engine.stream("inspect_folder", folder=str(folder), **kept)
         facts: Json = _follow(asked, told)
         identity = facts.pop("identity")
         id = id or f"{_slug(folder.name)}-{identity['hash'][:8]}"

@@ -42,6 +42,7 @@ def new_run(
     knobs: dict[str, Any] | None = None,
     rows: Sequence[RunRow] = ROWS,
     questions: tuple[str, ...] = (),
+    model_id: str = "tiny",
     **training: Any,
 ) -> RunFolder:
     """The folder ``place`` of a new run on ``base``; ``training`` over :data:`TRAINING`."""
@@ -49,7 +50,7 @@ def new_run(
         knobs = {"r": 4, "dropout": 0.1} if method == "lora" else {}
     recipe = Recipe(
         name=place.name,
-        base=Base("tiny", str(base), identity(base)["hash"]),
+        base=Base(model_id, str(base), identity(base)["hash"]),
         rows=Lessons("rows", "rows", "v"),
         method=method,
         knobs=knobs,

@@ -94,7 +94,7 @@ def test_what_a_killed_writer_had_saved_is_there(tmp_path: Path, edits: int, imp
     shelf, witness = Shelf(Database(tmp_path / "studio.db")), Witness()
     shelf.add(*(ready(number) for number in range(20)))
     chance = random.Random(edits)
-    while witness.count("edit") < edits or witness.count("import") < imports:
+    while witness.count("edit") < edits or witness.count("import") < imports or witness.kills < 2:
         work = partial(write_until_killed, shelf.database.path, shelf.dataset, witness.kills)
         witness.hear(work, chance.uniform(0.02, 0.6))
         assert shelf.database.problems() == ()

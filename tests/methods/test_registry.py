@@ -1,0 +1,60 @@
+"""The registry: methods by their names, and what each says of itself."""
+
+import pytest
+
+from studio.core.errors import Mistakes, UserMistake
+from studio.methods import METHODS, method_of, read_values
+from studio.methods.base import HIGHEST_RATE, Method
+from tests.methods.sheets import sheet
+
+
+@pytest.fixture(params=METHODS.values(), ids=METHODS.keys())
+def method(request: pytest.FixtureRequest) -> Method:
+    found: Method = request.param
+    return found
+
+
+def test_methods_are_found_by_the_field_s_own_names() -> None:
+    assert METHODS.keys() >= {"lora", "full"}
+    assert all(method_of(name).id == name for name in METHODS)
+
+
+def test_a_method_that_is_not_known_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserMistake) as refused:
+        method_of("Lora")
+    assert refused.value.key == "methods.unknown"
+    assert refused.value.facts == {"method": "Lora", "known": ", ".join(METHODS)}
+
+
+def test_a_method_works_with_its_defaults(method: Method) -> None:
+    sites = method.sites(sheet(hidden=64), read_values(method, {}))
+    assert sum(site.trainable for site in sites) > 0
+
+
+def test_every_default_lies_in_its_own_range(method: Method) -> None:
+    assert all(knob.read(knob.default) == knob.default for knob in method.knobs)
+    assert len({knob.name for knob in method.knobs}) == len(method.knobs)
+
+
+def test_knobs_of_a_method_are_checked_together(method: Method) -> None:
+    with pytest.raises(Mistakes) as refused:
+        read_values(method, {"no_such": 1, "nor_this": 2})
+    assert [p.facts["knob"] for p in refused.value.problems] == ["no_such", "nor_this"]
+
+
+def test_what_adds_nothing_to_a_model_is_no_adapter(method: Method) -> None:
+    sites = method.sites(sheet(hidden=64), read_values(method, {}))
+    assert method.adapter == all(site.added == site.trainable for site in sites)
+
+
+@pytest.mark.parametrize("hidden", [1, 8, 576, 4096, 16_384])
+def test_a_rate_is_one_that_learns(method: Method, hidden: int) -> None:
+    rate = method.learning_rate(sheet(hidden=hidden))
+    assert 0 < rate <= HIGHEST_RATE
+    assert rate == float(f"{rate:.1e}")
+
+
+def test_lora_learns_at_ten_times_the_rate_of_training_everything() -> None:
+    wide = sheet(hidden=2000)
+    lora, full = (method_of(name).learning_rate(wide) for name in ("lora", "full"))
+    assert (lora, full) == (5e-4, 5e-5)
