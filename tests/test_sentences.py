@@ -140,7 +140,8 @@ def all_patterns() -> frozenset[str]:
     written = frozenset().union(*(site.keys for site in sites()))
     areas = tuple({key.partition(".")[0] + "." for key in written})
     every = (loose(scope) for module in modules().values() for scope in scopes(module))
-    return written | {key for keys in every for key in keys if key.startswith(areas)}
+    found = written | {key for keys in every for key in keys if key.startswith(areas)}
+    return found - {r"rows\.name"}  # a part of a recipe, not a key
 
 
 def facts_at(site: Site) -> frozenset[str]:

@@ -126,9 +126,9 @@ class Recipe:
 
 
 def part(data: object, path: str, kind: type[_T], default: _T | None = None) -> _T:
-    """What stands at the ``path`` (names with slashes between) of ``data``, or ``default`` where nothing does."""
+    """What stands at ``path`` (``a.b``) in ``data``, or ``default`` where nothing does."""
     found = data
-    for name in path.split("/"):
+    for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
     if found is None:
         found = default

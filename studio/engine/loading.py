@@ -24,12 +24,13 @@ _TEXT_NAMES = {r"^language_model\.": "", r"^model\.language_model\.": "model."}
 
 
 def load_model(
-    folder: Path, *, dtype: str, device: str = "cpu", attention: str = "sdpa"
+    folder: Path, *, dtype: str, device: str = "cpu", attention: str | None = None
 ) -> PreTrainedModel:
     """The model in ``folder`` with weights of ``dtype`` ("float32", "bfloat16") on ``device``.
 
-    It is in eval mode and nothing requires a gradient. Raises UserMistake naming the file for a
-    folder that is not whole or lacks tensors, Refusal where memory does not suffice.
+    It is in eval mode and nothing requires a gradient. ``attention`` is one of transformers'; None
+    takes torch's own where the architecture has it, else the plain one. Raises UserMistake naming
+    the file for a folder that is not whole or lacks tensors, Refusal where memory does not suffice.
     """
     silence()
     config = read_config(folder)

@@ -77,7 +77,7 @@ def _peft_config(
     alpha = round(first.scale * first.r, 9)
     config = LoraConfig(
         r=first.r,
-        lora_alpha=int(alpha) if alpha.is_integer() else alpha,  # type: ignore[arg-type]
+        lora_alpha=int(alpha) if alpha.is_integer() else alpha,  # type: ignore[arg-type] # as PEFT
         lora_dropout=first.dropout,
         target_modules=list(targets),
         fan_in_fan_out=all(site.transposed for site in deltas),

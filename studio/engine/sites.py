@@ -39,7 +39,7 @@ class LowRankLinear(nn.Module):
     """A linear layer with a low-rank delta beside it: ``base(x) + scale * (x A^T) B^T``.
 
     ``x`` is (rows, tokens, inputs) or (rows * tokens, inputs). A starts as in Kaiming uniform
-    initialisation with a = √5 (as PEFT does), from a random stream of its own site; B starts at zero.
+    initialisation with a = √5 (as PEFT does), from a random stream of its own site; B at zero.
     """
 
     def __init__(self, base: nn.Module, site: LowRank, lanes: Lanes) -> None:

@@ -41,8 +41,8 @@ class Order:
         if not all(isinstance(question, str) for question in questions):
             raise UserMistake("recipe.shape", part="questions")
         return cls(
-            model=part(data, "model", str, "") or part(data, "base/id", str, ""),
-            dataset=part(data, "dataset", str, "") or part(data, "rows/name", str, ""),
+            model=part(data, "model", str, "") or part(data, "base.id", str, ""),
+            dataset=part(data, "dataset", str, "") or part(data, "rows.name", str, ""),
             method=part(data, "method", str, ""),
             knobs=part(data, "knobs", dict, {}),
             training=part(data, "training", dict, {}),

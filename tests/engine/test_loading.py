@@ -43,6 +43,12 @@ def test_the_attention_is_the_one_asked_for(tmp_path: Path) -> None:
         assert model.config._attn_implementation == attention
 
 
+def test_an_architecture_without_torchs_attention_loads_with_the_plain_one(tmp_path: Path) -> None:
+    for name, attention in (("llama", "sdpa"), ("gemma2", "eager")):
+        model = load_model(tiny_models.save(name, tmp_path / name), dtype="float32")
+        assert model.config._attn_implementation == attention
+
+
 def test_of_a_model_that_also_sees_the_text_part_is_loaded(tmp_path: Path) -> None:
     config = Gemma3Config(
         text_config=tiny_models.config("gemma3").to_dict(),

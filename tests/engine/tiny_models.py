@@ -1,4 +1,4 @@
-"""Tiny random causal language models of six families, with a tokenizer and a chat template.
+"""Tiny random causal language models, six families and a few odd ones, with a chat tokenizer.
 
 They are real transformers models, small enough to train in milliseconds: two blocks, 32 wide.
 Every parameter is away from its neutral value (biases not 0, norms not 1), so a test notices when
@@ -13,11 +13,15 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
+    Gemma2Config,
     Gemma3TextConfig,
     GPT2Config,
+    Lfm2Config,
     LlamaConfig,
     MixtralConfig,
+    OPTConfig,
     PhiConfig,
+    PhimoeConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -25,6 +29,10 @@ from transformers import (
 )
 
 NAMES = ("llama", "qwen3", "gemma3", "gpt2", "phi", "mixtral")
+ODD = ("gemma2", "lfm2", "phimoe", "opt")
+"""Caps on attention and logits; a convolution that sees the row before; a window kept in the mask
+alone; a block that flattens its input."""
+
 VOCABULARY = 300
 CONTEXT = 256
 
@@ -70,17 +78,15 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def config(name: str) -> PreTrainedConfig:
-    """The configuration of the tiny model ``name`` (one of ``NAMES``)."""
+    """The configuration of the tiny model ``name`` (one of ``NAMES`` or ``ODD``)."""
     return _CONFIGS[name]()
 
 
 def build(name: str) -> PreTrainedModel:
     """The tiny model ``name`` in float32 and eval mode; its weights depend on the name only."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(NAMES.index(name))
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(
-            config(name), dtype=torch.float32, attn_implementation="sdpa"
-        )
+        torch.manual_seed(list(_CONFIGS).index(name))
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config(name), dtype=torch.float32)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(0.05 * torch.randn_like(parameter))
@@ -142,4 +148,27 @@ _CONFIGS = {
     ),
     "phi": lambda: PhiConfig(**_decoder(partial_rotary_factor=0.5)),
     "mixtral": lambda: MixtralConfig(**_decoder(num_local_experts=4, num_experts_per_tok=2)),
+    "gemma2": lambda: Gemma2Config(
+        **_decoder(
+            head_dim=8,
+            query_pre_attn_scalar=8,
+            final_logit_softcapping=1.0,
+            attn_logit_softcapping=1.0,
+        )
+    ),
+    "lfm2": lambda: Lfm2Config(**_decoder(layer_types=["conv", "full_attention"])),
+    "phimoe": lambda: PhimoeConfig(
+        **_decoder(num_local_experts=4, num_experts_per_tok=2, sliding_window=30)
+    ),
+    "opt": lambda: OPTConfig(
+        **_shared(
+            hidden_size=32,
+            word_embed_proj_dim=32,
+            ffn_dim=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=CONTEXT,
+            dropout=0.0,
+        )
+    ),
 }

@@ -40,6 +40,10 @@ def ranks(layers: tuple[Layer, ...]) -> set[int]:
     return {1, 4, min(min(layer.inputs, layer.outputs) for layer in layers)}
 
 
+# PEFT prepares ranks for Mixtral's stacked experts, which these targets leave alone.
+pytestmark = pytest.mark.filterwarnings("ignore:The following:RuntimeWarning")
+
+
 @pytest.mark.parametrize(("name", "targets"), CASES)
 def test_lora_counts_what_peft_counts(name: str, targets: str) -> None:
     sheet = sheet_of(tiny_models.build(name))
