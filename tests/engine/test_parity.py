@@ -25,11 +25,11 @@ from tests.engine import tiny_models
 KNOBS: dict[str, dict[str, Any]] = {"lora": {"r": 4, "alpha": 8}, "full": {}}
 
 
-def lessons(vocabulary: int = tiny_models.VOCABULARY) -> list[Lesson]:
+def lessons(vocabulary: int = tiny_models.VOCABULARY, *, copies: int = 1) -> list[Lesson]:
     """Rows of different lengths, with a one-token answer and answers in several turns."""
     chance = random.Random(0)
     made = []
-    for number, length in enumerate((5, 23, 40, 2, 31)):
+    for number, length in enumerate((5, 23, 40, 2, 31) * copies):
         ids = tuple(chance.randrange(3, vocabulary) for _ in range(length))
         turns = {*range(length // 3, length // 2), *range(length - 3, length)}
         learned = turns if length > 5 else {length - 1}
@@ -74,9 +74,12 @@ def ours(made: Installed, rows: list[Lesson], path: str) -> tuple[float, dict[st
 
 
 def theirs(
-    model: PreTrainedModel, made: Installed, rows: list[Lesson]
+    model: PreTrainedModel, made: Installed, rows: list[Lesson], labels: int | None = None
 ) -> tuple[float, dict[str, Tensor]]:
-    """Loss and gradients of ``model`` under PEFT (or trained whole), from ours' values."""
+    """Loss and gradients of ``model`` under PEFT (or trained whole), from our values.
+
+    The loss is the mean over ``labels``, all that ``rows`` have unless said otherwise.
+    """
     deltas = [site for site in made.sites if isinstance(site, LowRank)]
     reference: Any = model
     if deltas:
@@ -93,7 +96,9 @@ def theirs(
     for name, parameter in parameters.items():
         parameter.data.copy_(made.parameters[name].data)
         parameter.requires_grad_(True)
-    loss = reference(**padded(rows)).loss
+        parameter.grad = None
+    counted = sum(row.labels for row in rows) if labels is None else labels
+    loss = reference(**padded(rows), num_items_in_batch=torch.tensor(counted)).loss
     loss.backward()
     return float(loss.detach()), {name: p.grad.float() for name, p in parameters.items()}
 
@@ -101,6 +106,11 @@ def theirs(
 def apart(found: Tensor, expected: Tensor) -> float:
     """Relative distance: the norm of the difference over the norm of what is expected."""
     return float((found - expected).norm() / expected.norm().clamp_min(1e-12))
+
+
+def whole(tensors: Mapping[str, Tensor]) -> Tensor:
+    """All tensors as one vector, in the order of their names."""
+    return torch.cat([tensors[name].flatten() for name in sorted(tensors)])
 
 
 def farthest(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
@@ -120,7 +130,7 @@ def test_loss_and_every_gradient_are_those_of_peft_in_fp32(name: str, method: st
     assert farthest(gradients, reference) < 1e-5
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2"])
+@pytest.mark.parametrize("name", [*tiny_models.NAMES, *tiny_models.ODD])
 def test_the_row_by_row_path_gives_the_same(name: str) -> None:
     rows = lessons()
     made = installed(tiny_models.build(name), "lora")
@@ -131,46 +141,63 @@ def test_the_row_by_row_path_gives_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", tiny_models.NAMES)
-def test_in_bf16_we_are_as_near_to_fp32_as_peft_is(name: str) -> None:
-    """A bf16 gradient is one to three per cent off, whoever computes it; PEFT's is the measure."""
-    rows = lessons()
+def test_in_bf16_we_are_as_near_to_fp32_as_peft_is_and_lean_to_no_side(name: str) -> None:
+    """Rounding puts any bf16 gradient one to three per cent off, PEFT's on padded rows as far from
+    its own on single ones. So the measure is the same model in fp32: the loss, and how much of
+    the true gradient is in ours, to 3e-3; no tensor clearly farther off than PEFT's."""
+    rows = lessons(copies=6)
     made = installed(tiny_models.build(name).to(torch.bfloat16), "lora")
     loss, gradients = ours(made, rows, "segments")
     exact = tiny_models.build(name).to(torch.bfloat16).to(torch.float32)
     expected, reference = theirs(exact, made, rows)
     _, usual = theirs(tiny_models.build(name).to(torch.bfloat16), made, rows)
     assert loss == pytest.approx(expected, rel=3e-3)
-    ours_off, theirs_off = farthest(gradients, reference), farthest(usual, reference)
-    assert ours_off < max(3e-3, 1.5 * theirs_off)
+    true = whole(reference)
+    assert float(whole(gradients) @ true / (true @ true)) == pytest.approx(1, abs=3e-3)
+    for tensor, value in reference.items():
+        assert apart(gradients[tensor], value) < 3e-3 + 1.5 * apart(usual[tensor], value), tensor
 
 
-def test_two_micro_batches_give_the_gradient_of_one() -> None:
+@pytest.mark.parametrize("name", tiny_models.NAMES)
+def test_in_bf16_the_gradient_of_a_whole_model_is_the_librarys_own(name: str) -> None:
+    """Here both round the same sums, but for those over rows: the library's are taken one row
+    after the other, as padding alone would put it 1e-2 off."""
     rows = lessons()
-    _, whole = ours(installed(tiny_models.build("llama"), "lora"), rows, "segments")
+    made = installed(tiny_models.build(name).to(torch.bfloat16), "full")
+    _, gradients = ours(made, rows, "segments")
+    model = tiny_models.build(name).to(torch.bfloat16)
+    summed = {tensor: torch.zeros_like(value) for tensor, value in gradients.items()}
+    labels = sum(row.labels for row in rows)
+    for row in rows:
+        _, own = theirs(model, made, [row], labels)
+        for tensor, value in own.items():
+            summed[tensor] += value
+    assert apart(whole(gradients), whole(summed)) < 4e-3
+
+
+def test_micro_batches_of_unequal_label_counts_give_the_gradient_of_one_batch() -> None:
+    rows = lessons()
+    _, expected = ours(installed(tiny_models.build("llama"), "lora"), rows, "segments")
     made = installed(tiny_models.build("llama"), "lora")
     trained = Trained(made.parameters)
-    batches = [Batch.of(part, "cpu") for part in (rows[:3], rows[3:])]
-    labels = sum(len(batch.targets) for batch in batches)
+    batches = [Batch.of(part, "cpu") for part in (rows[:2], rows[2:])]
+    counts = [len(batch.targets) for batch in batches]
+    assert counts[0] != counts[1]
     for batch in batches:
-        segments_forward(made.model, batch, 1 / labels)[0].backward()
+        segments_forward(made.model, batch, 1 / sum(counts))[0].backward()
         trained.gather()
-    assert farthest(trained.gradients(), whole) < 1e-5
-
-
-def test_rows_laid_end_to_end_do_not_see_one_another() -> None:
-    model = tiny_models.build("gemma3")
-    first, second = lessons()[1:3]
-    with torch.no_grad():
-        _, alone = segments_forward(model, Batch.of([second], "cpu"), 1.0)
-        _, both = segments_forward(model, Batch.of([first, second], "cpu"), 1.0)
-    torch.testing.assert_close(both[-len(alone) :], alone, rtol=1e-5, atol=1e-5)
+    assert farthest(trained.gradients(), expected) < 1e-6
 
 
 @pytest.mark.slow
-def test_loss_and_every_gradient_are_those_of_peft_on_the_starter(starter: Path) -> None:
+@pytest.mark.parametrize("method", KNOBS)
+def test_loss_and_every_gradient_are_those_of_peft_on_the_starter(
+    starter: Path, method: str
+) -> None:
     rows = lessons(49_000)
-    made = installed(load_model(starter, dtype="float32"), "lora")
-    loss, gradients = ours(made, rows, agreed_path(made.model, rows))
+    made = installed(load_model(starter, dtype="float32"), method)
+    assert agreed_path(made.model, rows) == "segments"
+    loss, gradients = ours(made, rows, "segments")
     expected, reference = theirs(load_model(starter, dtype="float32"), made, rows)
     assert loss == pytest.approx(expected, rel=1e-5)
     assert farthest(gradients, reference) < 1e-5
