@@ -105,10 +105,12 @@ def _features(module: nn.Module) -> tuple[int, int]:
 
 def _kind(module: nn.Module) -> LayerKind:
     own = list(module.parameters(recurse=False))
+    family = type(module).__name__.lower()
+    if "router" in family:  # a linear layer by its class, but what it gives is no product
+        return LayerKind.OTHER
     for kind, types in _TYPES.items():
         if isinstance(module, types):
             return kind
-    family = type(module).__name__.lower()
     if "norm" in family and all(p.ndim <= 1 for p in own):
         return LayerKind.NORM
     if "expert" in family and any(p.ndim == 3 for p in own):

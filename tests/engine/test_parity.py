@@ -10,11 +10,12 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from studio.engine.batches import Batch, Lesson
 from studio.engine.forward import FORWARDS, agreed_path, segments_forward
-from studio.engine.loading import load_model
+from studio.engine.loading import load_model, load_tokenizer
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install
 from studio.engine.trained import Trained
@@ -22,6 +23,10 @@ from studio.methods import METHODS, read_values
 from studio.methods.sites import LowRank
 from tests.engine import tiny_models
 
+TEXT = (
+    "Drink enough water and rest. High blood pressure means that the pressure in your vessels is "
+    "higher than it should be. Ask a doctor when the fever lasts for three days."
+)
 KNOBS: dict[str, dict[str, Any]] = {"lora": {"r": 4, "alpha": 8}, "full": {}}
 
 
@@ -94,23 +99,35 @@ def theirs(
         if "lora_" in name or not deltas
     }
     for name, parameter in parameters.items():
-        parameter.data.copy_(made.parameters[name].data)
+        parameter.data = made.parameters[name].data.to(parameter.dtype, copy=True)
         parameter.requires_grad_(True)
         parameter.grad = None
-    counted = sum(row.labels for row in rows) if labels is None else labels
-    loss = reference(**padded(rows), num_items_in_batch=torch.tensor(counted)).loss
+    given = padded(rows)
+    counted = torch.tensor(sum(row.labels for row in rows) if labels is None else labels)
+    loss = (
+        exact_loss(reference, given)
+        if model.dtype == torch.float64
+        else reference(**given, num_items_in_batch=counted).loss
+    )
     loss.backward()
-    return float(loss.detach()), {name: p.grad.float() for name, p in parameters.items()}
+    return float(loss.detach()), {name: p.grad for name, p in parameters.items()}
+
+
+def exact_loss(model: Any, given: dict[str, Tensor]) -> Tensor:
+    """The mean loss in the precision of ``model``; the library's own rounds logits to fp32."""
+    logits = model(input_ids=given["input_ids"], attention_mask=given["attention_mask"]).logits
+    return cross_entropy(logits[:, :-1].flatten(0, 1), given["labels"][:, 1:].flatten())
 
 
 def apart(found: Tensor, expected: Tensor) -> float:
     """Relative distance: the norm of the difference over the norm of what is expected."""
+    found, expected = found.double(), expected.double()
     return float((found - expected).norm() / expected.norm().clamp_min(1e-12))
 
 
 def whole(tensors: Mapping[str, Tensor]) -> Tensor:
     """All tensors as one vector, in the order of their names."""
-    return torch.cat([tensors[name].flatten() for name in sorted(tensors)])
+    return torch.cat([tensors[name].flatten().double() for name in sorted(tensors)])
 
 
 def farthest(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
@@ -140,11 +157,12 @@ def test_the_row_by_row_path_gives_the_same(name: str) -> None:
     assert farthest(gradients, reference) < 1e-5
 
 
-@pytest.mark.parametrize("name", tiny_models.NAMES)
+@pytest.mark.parametrize("name", [name for name in tiny_models.NAMES if name != "mixtral"])
 def test_in_bf16_we_are_as_near_to_fp32_as_peft_is_and_lean_to_no_side(name: str) -> None:
     """Rounding puts any bf16 gradient one to three per cent off, PEFT's on padded rows as far from
     its own on single ones. So the measure is the same model in fp32: the loss, and how much of
-    the true gradient is in ours, to 3e-3; no tensor clearly farther off than PEFT's."""
+    the true gradient is in ours, to 3e-3; no tensor clearly farther off than PEFT's. Not Mixtral:
+    by rounding alone its router sends a word piece to another expert."""
     rows = lessons(copies=6)
     made = installed(tiny_models.build(name).to(torch.bfloat16), "lora")
     loss, gradients = ours(made, rows, "segments")
@@ -191,13 +209,19 @@ def test_micro_batches_of_unequal_label_counts_give_the_gradient_of_one_batch() 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", KNOBS)
-def test_loss_and_every_gradient_are_those_of_peft_on_the_starter(
+def test_on_the_starter_loss_and_gradients_are_exact_to_a_hundred_thousandth(
     starter: Path, method: str
 ) -> None:
-    rows = lessons(49_000)
+    """Against PEFT's forward in fp64. In fp32 the library's softmax over 49,152 word pieces puts
+    its own gradients 1e-4 off; where rounding in thirty layers is more, PEFT's is the measure."""
+    ids = load_tokenizer(starter)(TEXT)["input_ids"]
+    rows = [Lesson(row.row, (*ids[: len(row.ids)],), row.labelled) for row in lessons()]
     made = installed(load_model(starter, dtype="float32"), method)
     assert agreed_path(made.model, rows) == "segments"
     loss, gradients = ours(made, rows, "segments")
-    expected, reference = theirs(load_model(starter, dtype="float32"), made, rows)
-    assert loss == pytest.approx(expected, rel=1e-5)
-    assert farthest(gradients, reference) < 1e-5
+    expected, exact = theirs(load_model(starter, dtype="float32").double(), made, rows)
+    _, usual = theirs(load_model(starter, dtype="float32"), made, rows)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert apart(whole(gradients), whole(exact)) < 1e-5
+    for tensor, value in exact.items():
+        assert apart(gradients[tensor], value) < max(1e-5, apart(usual[tensor], value)), tensor

@@ -84,6 +84,7 @@ def test_every_layer_of_a_block_has_its_number(name: str, folder: Path) -> None:
         ("phi", "model.layers.0.mlp.fc1", LayerKind.LINEAR),
         ("mixtral", "model.layers.0.mlp.experts", LayerKind.EXPERTS),
         ("mixtral", "model.layers.0.mlp.gate", LayerKind.OTHER),
+        ("phimoe", "model.layers.0.mlp.router", LayerKind.OTHER),
     ],
 )
 def test_a_layer_is_what_it_does(name: str, at: str, kind: LayerKind) -> None:
