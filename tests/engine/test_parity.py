@@ -25,7 +25,8 @@ from tests.engine import tiny_models
 
 TEXT = (
     "Drink enough water and rest. High blood pressure means that the pressure in your vessels is "
-    "higher than it should be. Ask a doctor when the fever lasts for three days."
+    "higher than it should be. Ask a doctor when the fever lasts for three days, or when you are "
+    "in doubt about anything that you read here."
 )
 KNOBS: dict[str, dict[str, Any]] = {"lora": {"r": 4, "alpha": 8}, "full": {}}
 
