@@ -61,7 +61,9 @@ def test_the_whole_loop_takes_less_than_forty_seconds(llama: Path, studio: TinyS
 
 def test_ctrl_c_pauses_and_a_resume_ends_as_if_nothing_had_been(studio: TinyStudio) -> None:
     studio.fill("rows")
-    with studio.process(*studio.order("rows", *SAVE_OFTEN, steps=60)) as process:
+    with studio.process(
+        *studio.order("rows", "--model", studio.add(), *SAVE_OFTEN, steps=60)
+    ) as process:
         assert process.stdout is not None
         events = [json.loads(process.stdout.readline()) for _ in range(6)]
         process.send_signal(signal.SIGINT)
@@ -84,7 +86,7 @@ def test_ctrl_c_pauses_and_a_resume_ends_as_if_nothing_had_been(studio: TinyStud
 
 def test_a_second_ctrl_c_leaves_while_the_pause_goes_on(studio: TinyStudio) -> None:
     studio.fill("rows")
-    with studio.process(*studio.order("rows", steps=5000)) as process:
+    with studio.process(*studio.order("rows", "--model", studio.add(), steps=5000)) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         run = json.loads(process.stdout.readline())["run"]
@@ -102,7 +104,9 @@ def test_a_second_ctrl_c_leaves_while_the_pause_goes_on(studio: TinyStudio) -> N
 
 def test_a_detached_run_says_its_start_and_lives_on(studio: TinyStudio) -> None:
     studio.fill("rows")
-    with studio.process(*studio.order("rows", "--detach", steps=5000)) as process:
+    with studio.process(
+        *studio.order("rows", "--model", studio.add(), "--detach", steps=5000)
+    ) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     start = json.loads(out)
@@ -131,7 +135,7 @@ def test_a_killed_run_is_interrupted_and_resumes_to_the_same_result(studio: Tiny
 
 def test_following_a_run_that_is_killed_says_so(studio: TinyStudio) -> None:
     studio.fill("rows")
-    with studio.process(*studio.order("rows", steps=5000)) as process:
+    with studio.process(*studio.order("rows", "--model", studio.add(), steps=5000)) as process:
         assert process.stdout is not None
         run = json.loads(process.stdout.readline())["run"]
         studio.kill(run)
@@ -194,7 +198,7 @@ def test_what_needs_the_device_waits_its_turn(studio: TinyStudio) -> None:
 
 def test_of_two_trainers_asked_for_at_once_one_runs(studio: TinyStudio) -> None:
     studio.fill("rows")
-    order = studio.order("rows", "--detach", steps=5000)
+    order = studio.order("rows", "--model", studio.add(), "--detach", steps=5000)
     both = [studio.process(*order) for _ in range(2)]
     said = [(*process.communicate(timeout=60), process.returncode) for process in both]
     out, won = next((out, code) for out, _, code in said if code == 0)

@@ -90,6 +90,10 @@ class TinyStudio:
             encoding="utf-8",
         )
 
+    def add(self) -> str:
+        """Make the base model known; returns its id, by which no file of it is read again."""
+        return str(self("model", "add", self.model).json["id"])
+
     def fill(self, name: str, rows: int = 12) -> str:
         """Import ``rows`` ready rows into the dataset ``name``; returns the name."""
         pairs = [
