@@ -2,7 +2,11 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -228,8 +232,6 @@ def test_a_result_nobody_reads_is_no_error(studio: TinyStudio) -> None:
 
 
 def test_the_module_is_the_command() -> None:
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-m", "studio", "--help"], capture_output=True, text=True, check=True
     )
@@ -238,13 +240,77 @@ def test_the_module_is_the_command() -> None:
 
 
 def test_a_diagnosis_names_no_row_no_dataset_no_path_and_no_user(trained: Trained) -> None:
-    import getpass
-    import platform
+    person = {"USER": "dr-mabuse", "LOGNAME": "dr-mabuse", "HF_ENDPOINT": "clinic.example"}
+    with trained.studio.process("doctor", **person) as process:
+        said, err = process.communicate(timeout=60)
+    told = json.loads(said)
+    assert told["engine"]["device"] in ("cpu", "cuda", "mps")
+    assert (told["models"], told["datasets"], told["runs"]) == (1, 1, 1)
+    assert "HF_ENDPOINT" in told["set_in_environment"]
+    private = ("my friend", '"rows"', "/", "dr-mabuse", "clinic", trained.run, "llama")
+    for text in (said + err, trained.studio.say("doctor").out):
+        assert [word for word in private if word in text] == []
 
-    done = trained.studio("doctor")
-    assert done.json["engine"]["device"] in ("cpu", "cuda", "mps")
-    assert (done.json["models"], done.json["datasets"], done.json["runs"]) == (1, 1, 1)
-    text = done.out + done.err + trained.studio.say("doctor").out
-    private = ("my friend", '"rows"', str(trained.studio.folder), "/", getpass.getuser() + "@")
-    assert [word for word in private if word in text] == []
-    assert platform.node() not in text.replace(platform.platform(), "")
+
+def test_the_recipe_that_is_shown_gives_the_run_again(trained: Trained, tmp_path: Path) -> None:
+    shown = trained.studio.show(trained.run)
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(shown["recipe"]), encoding="utf-8")
+    with fresh_copy(trained, tmp_path) as studio:
+        again = studio("train", "--recipe", file)
+        assert again.code == 0, again.err
+        twin = studio.show(again.lines[0]["run"])
+        assert twin["tuned_sha256"] == shown["tuned_sha256"]
+        assert {**twin["recipe"], "created": ""} == {**shown["recipe"], "created": ""}
+        other = studio("train", "--recipe", file, "--set", "r=2", "--train-set", "steps=1")
+        changed = studio.show(other.lines[0]["run"])["recipe"]
+        assert (changed["knobs"]["r"], changed["training"]["steps"]) == (2, 1)
+        assert changed["training"]["lr"] == shown["recipe"]["training"]["lr"]
+
+
+def test_a_recipe_may_name_model_and_dataset_and_leave_the_rest(
+    trained: Trained, tmp_path: Path
+) -> None:
+    words = {"model": str(trained.studio.model), "dataset": "rows", "method": "lora"}
+    file = tmp_path / "recipe.json"
+    file.write_text(
+        json.dumps({**words, "training": {"steps": 1}, "name": "我的"}), encoding="utf-8"
+    )
+    with fresh_copy(trained, tmp_path) as studio:
+        done = studio("train", "--recipe", file, "--method", "full")
+        assert done.code == 0, done.err
+        shown = studio.show("我的")
+        assert (shown["run"], shown["recipe"]["method"]) == (done.lines[0]["run"], "full")
+
+
+@contextmanager
+def fresh_copy(trained: Trained, place: Path) -> Iterator[TinyStudio]:
+    """The studio of ``trained`` with its rows, models and runs, to be changed."""
+    folder = place / "data"
+    shutil.copytree(trained.studio.folder, folder)
+    studio = TinyStudio(folder, trained.studio.model, trained.studio.launcher)
+    yield studio
+    studio.clear()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_people_are_answered_in_their_language(language: str, trained: Trained) -> None:
+    def say(*words: str) -> str:
+        return trained.studio.say(*words, "--lang", language).out
+
+    said = [
+        say("model", "list"),
+        say("model", "show", trained.studio("model", "list").json[0]["id"]),
+        say("data", "list"),
+        say("data", "show", "rows"),
+        say("data", "versions", "rows"),
+        say("run", "list"),
+        say("run", "show", trained.run),
+        say("cost", "--model", str(trained.studio.model), "--method", "full"),
+        say("compare", "--run", trained.run, "--prompt", "Hello?", "--max-new-tokens", "3"),
+    ]
+    for text in said:
+        assert text.strip()
+        assert "cli." not in text, "a sentence is missing or does not fit its facts"
+        chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
+        assert chinese or language == "en" or text == said[0]

@@ -18,7 +18,7 @@ from tests.engine import tiny_models
 from tests.tiny_studio import TinyStudio, Trained, until
 
 QUESTION = "What is 1 + 2?"
-SAVE_OFTEN = ("--train-set", "save_every=2", "--set", "dropout=0.1")
+SAVE_OFTEN = ("--train-set", "save_every=5", "--set", "dropout=0.1")
 
 
 def undisturbed(studio: TinyStudio, steps: int) -> str:
@@ -62,7 +62,7 @@ def test_the_whole_loop_takes_less_than_forty_seconds(llama: Path, studio: TinyS
 def test_ctrl_c_pauses_and_a_resume_ends_as_if_nothing_had_been(studio: TinyStudio) -> None:
     studio.fill("rows")
     with studio.process(
-        *studio.order("rows", "--model", studio.add(), *SAVE_OFTEN, steps=60)
+        *studio.order("rows", "--model", studio.add(), *SAVE_OFTEN, steps=150)
     ) as process:
         assert process.stdout is not None
         events = [json.loads(process.stdout.readline()) for _ in range(6)]
@@ -75,13 +75,13 @@ def test_ctrl_c_pauses_and_a_resume_ends_as_if_nothing_had_been(studio: TinyStud
     run = events[0]["run"]
     shown = studio.show(run)
     assert (shown["status"], shown["pid"], shown["tuned_sha256"]) == ("paused", None, None)
-    assert 0 < shown["step"] < 60
+    assert 0 < shown["step"] < 150
     resumed = studio("run", "resume", run)
     assert resumed.code == 0
     first, *_, last = resumed.lines
     assert first.items() >= {"event": "resume", "step": shown["step"], "lost": 0}.items()
-    assert (last["status"], last["step"], last["attempt"]) == ("finished", 60, 2)
-    assert studio.show(run)["tuned_sha256"] == undisturbed(studio, 60)
+    assert (last["status"], last["step"], last["attempt"]) == ("finished", 150, 2)
+    assert studio.show(run)["tuned_sha256"] == undisturbed(studio, 150)
 
 
 def test_a_second_ctrl_c_leaves_while_the_pause_goes_on(studio: TinyStudio) -> None:

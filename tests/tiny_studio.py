@@ -65,7 +65,7 @@ class TinyStudio:
     """The commands of a studio in ``folder``; ``model`` is a tiny base model."""
 
     def __init__(self, folder: Path, model: Path, launcher: Launcher) -> None:
-        self.folder, self.model, self._launcher = folder, model, launcher
+        self.folder, self.model, self.launcher = folder, model, launcher
 
     def __call__(self, *words: str | Path) -> Outcome:
         """Run a command with ``--json`` in this process."""
@@ -76,15 +76,16 @@ class TinyStudio:
         out, err = io.StringIO(), io.StringIO()
         arguments = [*map(str, words), "--data-dir", str(self.folder)]
         with redirect_stdout(out), redirect_stderr(err):
-            code = main(arguments, partial(Workbench.open, launcher=self._launcher))
+            code = main(arguments, partial(Workbench.open, launcher=self.launcher))
         return Outcome(code, out.getvalue(), err.getvalue())
 
-    def process(self, *words: str | Path) -> "subprocess.Popen[str]":
+    def process(self, *words: str | Path, **environment: str) -> "subprocess.Popen[str]":
         """Run a command with ``--json`` as people do, in a process of its own."""
         arguments = [*map(str, words), "--data-dir", str(self.folder), "--json"]
         return subprocess.Popen(
             [sys.executable, "-m", "studio", *arguments],
             cwd=ROOT,
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
