@@ -31,7 +31,9 @@ class _LabelledLoss(torch.autograd.Function):
         wanted = ctx.needs_input_grad
         d_hidden = torch.empty_like(hidden) if wanted[0] else None
         d_weight = torch.zeros_like(weight, dtype=torch.float32) if wanted[1] else None
-        d_bias = torch.zeros_like(bias, dtype=torch.float32) if bias is not None else None
+        d_bias = None
+        if bias is not None and wanted[2]:
+            d_bias = torch.zeros_like(bias, dtype=torch.float32)
         for start in range(0, len(targets), CHUNK):
             part = slice(start, start + CHUNK)
             slope = _losses_and_slope(head(hidden[part]), targets[part], losses[part])
@@ -44,7 +46,7 @@ class _LabelledLoss(torch.autograd.Function):
                 d_weight += slope.T @ hidden[part]
             if d_bias is not None:
                 d_bias += slope.sum(0)
-        ctx.gradients = (d_hidden, d_weight, d_bias if wanted[2] else None)
+        ctx.gradients = (d_hidden, d_weight, d_bias)
         ctx.mark_non_differentiable(losses)
         return losses.sum() * scale, losses
 
