@@ -44,7 +44,7 @@ def decide(
         device=model.device.type,
         dtype=str(model.dtype).removeprefix("torch."),
         threads=machine.use_threads(),
-        path=agreed_path(model, list(lessons.train)),
+        path=agreed_path(model, [*lessons.train, *lessons.check]),
         lr=rate,
         max_length=max_length(recipe, sheet),
         total=course.total,
