@@ -10,8 +10,8 @@ def targeted(sheet: Sheet, expression: str) -> tuple[Layer, ...]:
     """The linear layers that ``expression`` names, in the model's order.
 
     ``all-linear`` is every one but the output head; else a comma-separated list of ends of their
-    names, whole parts each (``q_proj,mlp.up_proj``), as in PEFT's ``target_modules``. Raises
-    UserMistake naming what matches nothing.
+    names, whole parts each (``q_proj,mlp.up_proj``), as in PEFT's ``target_modules``. Experts that
+    are stacked in one tensor are no linear layers. Raises UserMistake naming what matches nothing.
     """
     linears = sheet.linears()
     if expression.strip() == ALL_LINEAR:

@@ -11,7 +11,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from studio.core.sheets import Layer, Sheet
 from studio.engine.sheet_reader import sheet_of
 from studio.methods import METHODS, cost_of, method_of, read_values
-from studio.methods.targets import targeted
+from studio.methods.base import Method
+from studio.methods.sites import Changed, LowRank
+from studio.methods.targets import ALL_LINEAR, targeted
 from tests.engine import tiny_models
 
 TARGETS = {
@@ -22,17 +24,22 @@ TARGETS = {
     "phi": ["fc1", "dense,fc2"],
     "mixtral": ["q_proj", "self_attn.o_proj,k_proj"],
 }
-CASES = [(n, t) for n in tiny_models.NAMES for t in ("all-linear", *TARGETS[n])]
+CASES = [(n, t) for n in tiny_models.NAMES for t in (ALL_LINEAR, *TARGETS[n])]
+# PEFT's "all-linear" also reaches the experts, which are no linear layers but stacked tensors.
+PEFT_TARGETS = {("mixtral", ALL_LINEAR): "q_proj,k_proj,v_proj,o_proj"}
 
 
 def peft_model(name: str, r: int, targets: str) -> PeftModel:
+    targets = PEFT_TARGETS.get((name, targets), targets)
     config = LoraConfig(
         r=r,
-        target_modules=targets if targets == "all-linear" else targets.split(","),
+        target_modules=targets if targets == ALL_LINEAR else targets.split(","),
         fan_in_fan_out=name == "gpt2",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(tiny_models.build(name), config)  # type: ignore[return-value]
+    model = get_peft_model(tiny_models.build(name), config)
+    assert isinstance(model, PeftModel)
+    return model
 
 
 def ranks(layers: tuple[Layer, ...]) -> set[int]:
@@ -40,11 +47,7 @@ def ranks(layers: tuple[Layer, ...]) -> set[int]:
     return {1, 4, min(min(layer.inputs, layer.outputs) for layer in layers)}
 
 
-# PEFT's "all-linear" also reaches Mixtral's stacked experts, which ours leaves alone.
-COUNTED = [case for case in CASES if case != ("mixtral", "all-linear")]
-
-
-@pytest.mark.parametrize(("name", "targets"), COUNTED)
+@pytest.mark.parametrize(("name", "targets"), CASES)
 def test_lora_counts_what_peft_counts(name: str, targets: str) -> None:
     sheet = sheet_of(tiny_models.build(name))
     lora = method_of("lora")
@@ -55,7 +58,7 @@ def test_lora_counts_what_peft_counts(name: str, targets: str) -> None:
         assert cost.total == sum(parameter.numel() for parameter in real.parameters())
 
 
-@pytest.mark.parametrize(("name", "targets"), COUNTED)
+@pytest.mark.parametrize(("name", "targets"), CASES)
 def test_lora_stands_where_peft_puts_it_with_peft_s_shapes(name: str, targets: str) -> None:
     sheet = sheet_of(tiny_models.build(name))
     lora = method_of("lora")
@@ -67,8 +70,9 @@ def test_lora_stands_where_peft_puts_it_with_peft_s_shapes(name: str, targets: s
     }
     ours = {}
     for site in sites:
-        ours[f"{site.module}.lora_A.default.weight"] = (site.r, site.inputs)  # type: ignore[union-attr]
-        ours[f"{site.module}.lora_B.default.weight"] = (site.outputs, site.r)  # type: ignore[union-attr]
+        assert isinstance(site, LowRank)
+        ours[f"{site.module}.lora_A.default.weight"] = (site.r, site.inputs)
+        ours[f"{site.module}.lora_B.default.weight"] = (site.outputs, site.r)
     assert ours == real
 
 
@@ -78,17 +82,15 @@ def test_full_trains_every_parameter_once(name: str) -> None:
     full = method_of("full")
     sites = full.sites(sheet_of(model), {})
     real = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    assert {site.tensor: site.size for site in sites} == real  # type: ignore[union-attr]
+    assert {site.tensor: site.size for site in sites if isinstance(site, Changed)} == real
     cost = cost_of(sheet_of(model), full, read_values(full, {}))
     assert cost.trainable == cost.total == sum(real.values())
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: str(method.id))
-def test_the_result_takes_four_bytes_a_trained_value(method: object) -> None:
-    sheet = sheet_of(tiny_models.build("llama"))
-    for known in METHODS.values():
-        cost = cost_of(sheet, known, read_values(known, {}))
-        assert cost.disk_bytes == 4 * cost.trainable
+@pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
+def test_the_result_takes_four_bytes_a_trained_value(method: Method) -> None:
+    cost = cost_of(sheet_of(tiny_models.build("llama")), method, read_values(method, {}))
+    assert cost.disk_bytes == 4 * cost.trainable
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from studio.methods.base import HIGHEST_RATE, Method
 from tests.methods.sheets import sheet
 
 
-@pytest.fixture(params=METHODS.values(), ids=METHODS.keys())
+@pytest.fixture(params=METHODS.values(), ids=list(METHODS))
 def method(request: pytest.FixtureRequest) -> Method:
     found: Method = request.param
     return found
