@@ -8,7 +8,7 @@ from typing import Self
 from studio.core.errors import UserMistake
 from studio.core.recipe import Base, Lessons, Recipe, Training, part
 from studio.core.rows import Row, Split, Status
-from studio.core.splits import DEFAULT_CHECK_SHARE, place
+from studio.core.splits import DEFAULT_CHECK_SHARE, split_of
 from studio.methods import method_of, read_values
 from studio.store.datasets import NAME_LENGTH, Dataset, clean_name
 from studio.store.row_values import Counts
@@ -157,4 +157,4 @@ def _split(row: Row, share: float, salt: str) -> Split:
     """The stored split where the share is the usual one, else the row's place against it."""
     if share == DEFAULT_CHECK_SHARE:
         return row.split
-    return Split.CHECK if place(salt, row.group) < share else Split.TRAIN
+    return split_of(salt, row.group, share)
