@@ -1,0 +1,75 @@
+"""The workbench as a whole, with its real engine and trainer on a tiny model."""
+
+from pathlib import Path
+
+import pytest
+
+from studio.core.errors import Refusal, UserMistake
+from studio.jobs.processes import Launcher
+from studio.workbench import Workbench
+from studio.workbench.doctor import diagnose
+from studio.workbench.orders import Order
+from tests.store.sample_rows import new_key, ready
+from tests.tiny_studio import until
+
+
+def test_an_engine_that_has_died_is_started_again(tmp_path: Path, workers: Launcher) -> None:
+    with Workbench.open(tmp_path / "data", workers) as bench:
+        first = bench.engine.call("machine_facts")
+        bench.engine._living.close()
+        assert bench.engine.call("machine_facts") == first
+        bench.engine.close()
+        assert bench.engine.call("machine_facts") == first
+
+
+def test_erasing_waits_for_a_run_and_then_keeps_it_from_being_resumed(
+    tmp_path: Path, workers: Launcher, llama: Path
+) -> None:
+    with Workbench.open(tmp_path / "data", workers) as bench:
+        home = bench.rows.datasets.create("rows")
+        bench.rows.rows.add(home.id, [ready(number) for number in range(6)], key=new_key())
+        training = {"steps": 5000, "batch": 2, "precision": "float32"}
+        order = Order(str(llama), "rows", "lora", {"r": 4}, training)
+        run = bench.runs.begin(bench.orders.read(order))
+        row = bench.rows.rows.living(home.id)[0].id
+        with pytest.raises(Refusal) as caught:
+            bench.erase([row])
+        assert (caught.value.key, caught.value.facts) == ("erase.run_active", {"run": run})
+        until(lambda: bench.runs.show(run)["step"] > 0)
+        bench.runs.pause(run)
+        assert bench.erase([row]).runs == (run,)
+        assert bench.runs.show(run)["erased_rows"] == 1
+        for act in (bench.runs.resume, bench.runs.stop):
+            with pytest.raises(Refusal) as caught:
+                act(run)
+            assert caught.value.key == "run.rows_erased"
+
+
+def test_a_diagnosis_survives_a_database_and_an_engine_that_do_not(
+    tmp_path: Path, workers: Launcher
+) -> None:
+    class NoEngine:
+        def call(self, op: str) -> None:
+            raise Refusal("engine.silent", log=str(tmp_path))
+
+        def device_owner(self) -> None:
+            return None
+
+    with Workbench.open(tmp_path / "data", workers) as bench:
+        bench.engine = NoEngine()  # type: ignore[assignment]
+        bench.check_database = lambda: _raise(Refusal("store.damaged", path=str(tmp_path)))  # type: ignore[method-assign]
+        found = diagnose(bench)
+        bench.engine = bench.models.engine
+    assert (found["database"], found["engine"]) == ("store.damaged", "engine.silent")
+    assert str(tmp_path) not in str(found)
+
+
+def _raise(error: Exception) -> str:
+    raise error
+
+
+def test_a_row_that_is_unknown_is_not_erased(tmp_path: Path, workers: Launcher) -> None:
+    with Workbench.open(tmp_path / "data", workers) as bench, pytest.raises(UserMistake) as caught:
+        bench.erase(["nowhere"])
+    assert caught.value.key == "rows.unknown"
+    assert bench.check_database() == "ok"

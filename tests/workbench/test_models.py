@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+
+from studio.core.errors import UserMistake
+from studio.store.sheets import Sheets
+from tests.workbench.workshop import SHEET, Workshop
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that passes for a model's."""
+    place = tmp_path / "my model"
+    place.mkdir()
+    (place / "config.json").write_text("{}", encoding="utf-8")
+    return place
+
+
+def test_a_folder_is_known_by_name_and_content_and_stays_where_it_is(
+    workshop: Workshop, folder: Path
+) -> None:
+    added = workshop.models.add(str(folder))
+    assert (added["id"], added["folder"]) == ("my-model-abababab", str(folder))
+    assert "identity" not in added
+    assert workshop.models.list() == [added]
+    for name in (added["id"], str(folder)):
+        assert workshop.models.show(name) == added
+
+
+def test_a_folder_keeps_its_id_when_its_content_changes(workshop: Workshop, folder: Path) -> None:
+    first = workshop.models.add(str(folder))
+    facts = workshop.engine.results["inspect_folder"]
+    workshop.engine.results["inspect_folder"] = facts | {"identity": {"hash": "cd" * 32}}
+    again = workshop.models.need(str(folder))
+    assert (again.id, again.identity["hash"]) == (first["id"], "cd" * 32)
+    assert len(workshop.models.list()) == 1
+
+
+def test_a_model_called_by_its_id_is_not_looked_at_again(workshop: Workshop, folder: Path) -> None:
+    known = workshop.models.add(str(folder))["id"]
+    workshop.engine.asked.clear()
+    assert workshop.models.need(known).folder == str(folder)
+    assert workshop.engine.asked == []
+
+
+def test_what_is_brought_from_elsewhere_lies_in_the_data_folder(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    file = tmp_path / "Tiny model.Q4.gguf"
+    file.write_bytes(b"GGUF" * 100)
+    sources = {"starter": "add_starter", "someone/model": "add_hub", str(file): "add_gguf"}
+    for source, wanted in sources.items():
+        workshop.engine.asked.clear()
+        added = workshop.models.add(source)
+        op, args = workshop.engine.asked[0]
+        assert op == wanted
+        assert args["target"] == added["folder"] == str(workshop.data.models / added["id"])
+    ids = [model["id"] for model in workshop.models.list()]
+    assert ids[:2] == ["starter", "someone--model"]
+    assert ids[2].startswith("Tiny-model.Q4-")
+
+
+def test_two_files_of_one_name_are_two_models(workshop: Workshop, tmp_path: Path) -> None:
+    ids = []
+    for number in range(2):
+        file = tmp_path / str(number) / "model.gguf"
+        file.parent.mkdir()
+        file.write_bytes(b"GGUF" * 100 + bytes([number]))
+        ids.append(workshop.models.add(str(file))["id"])
+    assert len(set(ids)) == 2
+
+
+def test_progress_is_told(workshop: Workshop, folder: Path) -> None:
+    step = {"step": "hash", "done": 1, "total": 2, "unit": "bytes"}
+    workshop.engine.events = [{"progress": step}]
+    heard: list[dict] = []
+    workshop.models.add(str(folder), told=heard.append)
+    assert heard == [step]
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("nowhere", "models.unknown_source"),
+        ("./nowhere/at", "models.unknown_source"),
+        ("../nowhere", "models.unknown_source"),
+        ("/nowhere/at/all", "models.unknown_source"),
+        ("nowhere.gguf", "models.no_file"),
+    ],
+)
+def test_what_is_no_model_is_refused(source: str, key: str, workshop: Workshop) -> None:
+    with pytest.raises(UserMistake) as caught:
+        workshop.models.add(source)
+    assert caught.value.key == key
+    assert workshop.engine.asked == []
+
+
+def test_an_unknown_id_is_refused_with_the_known_ones(workshop: Workshop, folder: Path) -> None:
+    known = workshop.models.add(str(folder))["id"]
+    with pytest.raises(UserMistake) as caught:
+        workshop.models.need("nowhere")
+    assert caught.value.facts == {"name": "nowhere", "known": known}
+
+
+def test_a_sheet_needs_no_known_model_and_is_kept(workshop: Workshop, folder: Path) -> None:
+    assert workshop.models.sheet(str(folder)) == SHEET
+    assert [op for op, _ in workshop.engine.asked] == ["sheet"]
+    assert workshop.models.list() == []
+    Sheets(workshop.data.sheets).keep(folder / "config.json", SHEET)
+    assert workshop.models.sheet(str(folder)) == SHEET
+    assert len(workshop.engine.asked) == 1
+
+
+def test_an_id_is_not_mistaken_for_a_folder_that_is_at_hand(
+    workshop: Workshop, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.models.add("starter")
+    (folder / "starter").mkdir()
+    monkeypatch.chdir(folder)
+    assert workshop.models.need("starter").folder == str(workshop.data.models / "starter")

@@ -1,0 +1,133 @@
+"""Services over a temporary data folder, with an engine and trainers that compute nothing."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from studio.core.rows import NewRow
+from studio.core.sheets import Layer, LayerKind, Sheet, Tensor
+from studio.jobs.processes import Launcher
+from studio.jobs.trainers import Trainers
+from studio.store.data_folder import DataFolder
+from studio.store.datasets import Datasets
+from studio.store.models import Models
+from studio.store.rows import Rows
+from studio.store.runs import Runs
+from studio.store.versions import Versions
+from studio.workbench.compare import CompareService
+from studio.workbench.engine_room import EngineRoom
+from studio.workbench.models import ModelService
+from studio.workbench.orders import Order, OrderService
+from studio.workbench.rows import RowService
+from studio.workbench.runs import RunService
+from tests.store.sample_rows import UnsyncedDatabase, new_key, ready
+
+Json = dict[str, Any]
+
+SHEET = Sheet(
+    architecture="TinyForCausalLM",
+    blocks="layers.",
+    hidden=32,
+    context=64,
+    vocabulary=32,
+    tied=False,
+    layers=(
+        Layer(
+            "layers.0.up", LayerKind.LINEAR, (Tensor("layers.0.up.weight", (32, 32)),), 32, 32, 0
+        ),
+    ),
+)
+FACTS = {
+    "architecture": "TinyForCausalLM",
+    "parameters": 64,
+    "layers": 1,
+    "context": 64,
+    "chat_template": True,
+    "licence": None,
+    "bytes": 256,
+    "identity": {"kind": "folder", "hash": "ab" * 32},
+}
+
+
+class FakeAnswer(Iterator[Json]):
+    """Events and a result that were known before."""
+
+    def __init__(self, events: list[Json], result: Any) -> None:
+        self._events, self._end, self.result = iter(events), result, None
+
+    def __next__(self) -> Json:
+        for event in self._events:
+            return event
+        self.result = self._end
+        raise StopIteration
+
+
+class FakeEngine(EngineRoom):
+    """Answers by heart and remembers what it was asked; the lease of the device is real."""
+
+    def __init__(self, data: DataFolder) -> None:
+        super().__init__(data)
+        self.asked: list[tuple[str, Json]] = []
+        self.events: list[Json] = []
+        self.results: dict[str, Any] = {"inspect_folder": FACTS, "sheet": SHEET.as_json()}
+        self.times_closed = 0
+
+    def stream(self, op: str, /, **args: Any) -> Any:
+        self.asked.append((op, args))
+        result = self.results.get(op)
+        facts = result | {"folder": args["folder"]} if op == "inspect_folder" else result
+        return FakeAnswer(self.events, facts)
+
+    def call(self, op: str, /, **args: Any) -> Any:
+        answer = self.stream(op, **args)
+        list(answer)
+        return answer.result
+
+    def close(self) -> None:
+        self.times_closed += 1
+
+
+class Workshop:
+    """All services on one data folder; ``entry`` names the fake trainer of its runs."""
+
+    def __init__(self, root: Path, launcher: Launcher, entry: str = "obedient") -> None:
+        self.data = DataFolder.open(root)
+        database = UnsyncedDatabase(self.data.database)
+        self.engine = FakeEngine(self.data)
+        self.index = Runs(database)
+        self.models = ModelService(self.data, Models(database), self.engine)
+        self.rows = RowService(
+            self.data,
+            Datasets(database),
+            Rows(database),
+            Versions(database),
+            self.engine,
+            self.models,
+        )
+        self.orders = OrderService(self.models, self.rows, self.engine)
+        trainers = Trainers(root, launcher, entry=f"tests.jobs.fake_trainers:{entry}")
+        self.runs = RunService(self.data, self.index, self.engine, trainers, patience=0.3)
+        self.compare = CompareService(self.data, self.index, self.engine)
+
+    def fill(self, dataset: str, rows: list[NewRow]) -> str:
+        """A new dataset with ``rows``; returns its id."""
+        home = self.rows.datasets.create(dataset)
+        if rows:
+            self.rows.rows.add(home.id, rows, key=new_key())
+        return home.id
+
+    def order(self, **more: Any) -> Order:
+        """An order on the dataset ``rows`` and a model in a folder, both made if new."""
+        model = self.data.root.parent / "model"
+        model.mkdir(exist_ok=True)
+        (model / "config.json").write_text("{}", encoding="utf-8")
+        if not self.rows.datasets.list():
+            self.fill("rows", [ready(number) for number in range(20)])
+        return Order(**({"model": str(model), "dataset": "rows", "method": "lora"} | more))
+
+    def begin(self, **more: Any) -> str:
+        """Begin a run; returns its id."""
+        return self.runs.begin(self.orders.read(self.order(**more)))
+
+
+NewWorkshop = Callable[..., Workshop]
