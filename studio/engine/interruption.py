@@ -47,10 +47,10 @@ def heeding(model: nn.Module, heed: Callable[[], None]) -> Iterator[None]:
 
 
 class _Seldom:
-    """Calls ``act``, but not again within :data:`RHYTHM`: some layers take microseconds."""
+    """Calls ``act`` once in :data:`RHYTHM` at most: some layers take microseconds."""
 
     def __init__(self, act: Callable[[], None]) -> None:
-        self._act, self._next = act, 0.0
+        self._act, self._next = act, monotonic() + RHYTHM
 
     def __call__(self) -> None:
         if monotonic() >= self._next:
