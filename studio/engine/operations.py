@@ -6,14 +6,16 @@ Arguments and results are JSON. Long ones report progress as events and end earl
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from studio.core.errors import StudioError
+from studio.core.errors import StudioError, UserMistake
 from studio.core.rows import Body, Message
 from studio.engine import gguf, hub, machine, plans, starter
+from studio.engine.answering import Pair
+from studio.engine.configuration import context_of
 from studio.engine.encoding import Encoder
 from studio.engine.export import export_run
 from studio.engine.lanes import Sampling
@@ -146,12 +148,15 @@ def tokens(_: Bench, __: Unwanted, *, folder: str, cache: str, rows: Sequence[Js
 def compare(
     bench: Bench, unwanted: Unwanted, *, run: str, prompt: str, system: str, sampling: Json
 ) -> Answer:
-    """Both lanes' answers to ``prompt``: ``{"lane", "text"}`` as they come, then the comparison."""
+    """Both lanes' answers to ``prompt``: ``{"lane", "text"}`` as they come, then the comparison.
+
+    Raises UserMistake ``compare.long_prompt`` where the model can take in no more than it.
+    """
     pair = bench.open(Path(run)).pair
     head = [Message("system", system)] if system else []
     messages = [*head, Message("user", prompt)]
     answers: Json = {}
-    for event in pair.stream(messages, Sampling(**sampling)):
+    for event in pair.stream(messages, _fitting(pair, messages, Sampling(**sampling))):
         if unwanted():
             raise Cancelled
         if "answers" in event:
@@ -159,6 +164,17 @@ def compare(
         else:
             yield event
     return {"prompt": prompt} | answers | {"base_proved": pair.base_proved(messages)}
+
+
+def _fitting(pair: Pair, messages: Sequence[Message], sampling: Sampling) -> Sampling:
+    """``sampling`` with no longer an answer than the model can take in after ``messages``."""
+    context = context_of(pair.installed.model.config)
+    length = len(pair.encoder.prompt(messages))
+    if not context:
+        return sampling
+    if length >= context:
+        raise UserMistake("compare.long_prompt", length=length, limit=context)
+    return replace(sampling, max_new_tokens=min(sampling.max_new_tokens, context - length))
 
 
 def export(bench: Bench, __: Unwanted, *, run: str, form: str, target: str) -> Answer:
