@@ -182,6 +182,7 @@ def train(bench: Workbench, given: Namespace, out: Printer) -> None:
     out.left_out(ready.unready)
     with _Interrupts() as interrupts:
         run = bench.runs.begin(ready)
+        out.begun(run)
         _follow(bench, run, out, interrupts, detach=given.detach)
 
 
@@ -216,6 +217,7 @@ def run_resume(bench: Workbench, given: Namespace, out: Printer) -> None:
     seen = bench.runs.last_seq(run)
     with _Interrupts() as interrupts:
         bench.runs.resume(run)
+        out.begun(run)
         _follow(bench, run, out, interrupts, after=seen, detach=given.detach)
 
 

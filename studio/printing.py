@@ -134,6 +134,11 @@ class Printer:
                 "cli.unready", draft=unready.get("draft", 0), flagged=unready.get("flagged", 0)
             )
 
+    def begun(self, run: str) -> None:
+        """That a run is being prepared, which may take a while."""
+        if not self._as_json:
+            self.note("cli.begun", run=run)
+
     def note(self, key: str, **facts: Any) -> None:
         """A remark for people."""
         print(self._words.say(key, **facts), file=sys.stderr, flush=True)

@@ -39,9 +39,9 @@ class _Worker:
         self._bench = Bench()
 
     def serve(self) -> int:
-        self._say({"hello": wire.VERSION})
-        threading.Thread(target=self._listen, daemon=True).start()
-        with suppress(BrokenPipeError):  # whoever asked is gone
+        with self._out, suppress(BrokenPipeError):  # whoever asked is gone
+            self._say({"hello": wire.VERSION})
+            threading.Thread(target=self._listen, daemon=True).start()
             while (request := self._queue.get()) is not None:
                 self._answer(int(request["id"]), str(request["op"]), dict(request["args"]))
         return 0
