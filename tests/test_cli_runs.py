@@ -219,7 +219,6 @@ def test_a_full_export_is_a_model_that_answers_as_tuned(
     assert (refused.code, "full" in refused.sentence) == (1, True)
 
 
-@pytest.mark.filterwarnings("ignore:fan_in_fan_out")
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_adapter_and_merged_export_give_the_same_logits_through_their_own_libraries(
     name: str, studio: TinyStudio, tmp_path: Path

@@ -12,7 +12,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
 
 from studio.core.errors import Refusal, UserMistake
 from studio.core.words import LANGUAGES, words
@@ -88,10 +87,10 @@ def _weight(layer: LowRankLinear) -> nn.Parameter:
 
 
 def _delta(layer: LowRankLinear) -> Tensor:
-    """What the layer's delta adds to its weight, in fp32; Conv1D keeps its weight transposed."""
+    """What the layer's delta adds to its weight, in fp32."""
     with torch.no_grad():
         delta = layer.site.scale * (layer.lora_b.float() @ layer.lora_a.float())
-    return delta.T if isinstance(layer.base, Conv1D) else delta
+    return delta.T if layer.site.transposed else delta
 
 
 def _card(opened: Opened, form: str) -> str:
