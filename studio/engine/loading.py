@@ -16,6 +16,7 @@ from transformers import (
 
 from studio.core.errors import Refusal, StudioError, UserMistake
 from studio.engine.configuration import is_text_part, model_class, read_config
+from studio.engine.machine import is_out_of_memory
 from studio.engine.model_files import vocabulary_file, weight_files
 from studio.engine.silence import silence
 
@@ -46,9 +47,9 @@ def load_model(
         )
     except StudioError:
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise Refusal("models.no_memory", folder=folder.name) from error
     except Exception as error:  # Every family and every kind of quantisation has its own.
+        if is_out_of_memory(error):
+            raise Refusal("models.no_memory", folder=folder.name) from error
         reason = " ".join(str(error).split())[:200]
         raise UserMistake("models.unloadable", folder=folder.name, reason=reason) from error
     frozen: PreTrainedModel = model.requires_grad_(False).eval()

@@ -96,6 +96,18 @@ def test_a_resume_at_any_update_is_bitwise_the_run_that_never_stopped(
         assert same(resumed.trained.moments(), whole.trained.moments())
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_every_update_drops_other_values(tmp_path: Path, dropout: float) -> None:
+    """B starts at zero, so dropout shows in the gradient only, and the same rows make the same."""
+    knobs = {"r": 4, "dropout": dropout}
+    ours = session(tmp_path, train=LESSONS[:2], knobs=knobs, shuffle=False, lr=1e-12)
+    first, second = (
+        event for event in train(ours) if isinstance(event, Stepped) and event.step < 3
+    )
+    assert first.loss == pytest.approx(second.loss)
+    assert (first.grad_norm == pytest.approx(second.grad_norm, rel=1e-5)) == (dropout == 0)
+
+
 @pytest.mark.parametrize("other", [{"eval_every": 0}, {"eval_every": 1}, {"sample_every": 1}])
 def test_looking_at_the_model_does_not_change_what_it_learns(
     tmp_path: Path, other: dict[str, Any]

@@ -131,6 +131,8 @@ def test_a_resume_ends_with_the_same_bytes(
     (resumed,) = said(run, "resume")
     assert (resumed["step"], resumed["lost"], resumed["attempt"]) == (2, 0, 2)
     assert run.state().curves["step"] == [1, 2, 3]
+    assert [event["step"] for event in said(run, "eval")][-2:] == [2, 3]
+    assert len(said(run, "sample")) == (6 if "sample_every" in configuration else 0)
 
 
 def test_a_torn_last_event_is_forgotten(begin: Begin, cut_off: Begin) -> None:
