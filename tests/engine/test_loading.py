@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
-from studio.core.errors import UserMistake
+from studio.core.errors import Refusal, UserMistake
+from studio.engine import loading
 from studio.engine.loading import load_model, load_tokenizer
 from studio.engine.sheet_reader import read_sheet
 from tests.engine import tiny_models
@@ -128,3 +129,12 @@ def test_loading_says_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(folder)], capture_output=True, check=True, text=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_memory_that_does_not_suffice_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "read_weights", lambda *_, **__: torch.empty(1 << 50))
+    with pytest.raises(Refusal) as raised:
+        load_model(tiny_models.save("llama", tmp_path), dtype="float32")
+    assert raised.value.key == "models.no_memory"

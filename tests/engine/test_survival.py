@@ -17,7 +17,7 @@ from studio.jobs.processes import Job
 from studio.jobs.zygote import LIBRARIES, Zygote
 from studio.store.run_folder import RunFolder
 from studio.store.tensors import tuned_sha256
-from tests.engine.tiny_runs import new_run, tiny_base
+from tests.engine.tiny_runs import new_run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 
@@ -89,11 +89,6 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     libraries = (*LIBRARIES, "tests.engine.struck")
     with Zygote(libraries, log=tmp_path_factory.mktemp("zygote") / "log.txt") as zygote:
         yield zygote
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
 @pytest.fixture

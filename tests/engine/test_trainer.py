@@ -1,91 +1,19 @@
-import json
-import math
+import errno
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
-from studio.core.rows import Body, Split
-from studio.engine import preparation, space
+from studio.engine import preparation, trainer
 from studio.engine.forward import FORWARDS
 from studio.engine.trained import Trained
 from studio.engine.trainer import main
-from studio.store.run_folder import RunFolder, RunRow
+from studio.store.atomic import DISK, Disk
 from studio.store.tensors import tuned_sha256
-from tests.engine.tiny_runs import ROWS, new_run, row, tiny_base
-
-Begin = Callable[..., RunFolder]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_base(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(autouse=True)
-def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    handler, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
-    monkeypatch.setattr(preparation, "SAMPLE_LENGTH", 4)
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def begin(base: Path, tmp_path: Path) -> Begin:
-    """Makes a run folder; runs are named in their order."""
-
-    def make(base: Path = base, **configuration: Any) -> RunFolder:
-        runs = tmp_path / "runs"
-        number = len(list(runs.iterdir())) if runs.is_dir() else 0
-        return new_run(runs / f"run-{number}", base, **configuration)
-
-    return make
-
-
-@pytest.fixture
-def cut_off(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> Begin:
-    """Makes a run folder whose trainer has died in its third and last update."""
-    update = Trained.update
-
-    def dying(trained: Trained, rate: float, **named: float) -> None:
-        if trained.step == 2:
-            raise SystemExit
-        update(trained, rate, **named)
-
-    def make(**configuration: Any) -> RunFolder:
-        run = begin(**configuration)
-        with monkeypatch.context() as patch:
-            patch.setattr(Trained, "update", dying)
-            with pytest.raises(SystemExit):
-                main(str(run.path))
-        return run
-
-    return make
-
-
-def train(run: RunFolder, code: int = 0) -> str | None:
-    """Train as a new attempt; the hash of the result."""
-    run.clear_request()
-    assert main(str(run.path)) == code
-    return tuned_sha256(run.tuned)
-
-
-def reason(run: RunFolder) -> dict[str, Any]:
-    state = run.state()
-    assert state.status == "failed"
-    assert state.reason is not None
-    return state.reason
-
-
-def said(run: RunFolder, *kinds: str) -> list[dict[str, Any]]:
-    return [event for event in run.events() if event["event"] in kinds]
+from tests.engine.tiny_runs import Begin, reason, said, train
 
 
 def test_a_run_finishes_and_leaves_its_result(begin: Begin) -> None:
@@ -211,83 +139,6 @@ def test_no_sign_of_life_can_stop_it(begin: Begin) -> None:
     assert train(run) == train(begin())
 
 
-def with_plan(run: RunFolder, **other: Any) -> RunFolder:
-    path = run.path / "plan.json"
-    plan = json.loads(path.read_bytes())
-    path.write_text(json.dumps(plan | other), encoding="utf-8")
-    return run
-
-
-@pytest.mark.parametrize(
-    ("other", "named"),
-    [
-        ({"threads": 64}, "threads: 64 → "),
-        ({"dtype": "bfloat16"}, "dtype: bfloat16 → float32"),
-        ({"device": "cuda"}, "device: cuda → cpu"),
-        ({"versions": {"torch": "1.0"}}, "torch: 1.0 → "),
-        ({"instructions": "abacus"}, "instructions: abacus → "),
-        ({"rows_hash": "0"}, "rows_hash: 0 → "),
-        ({"template_hash": "0"}, "template_hash: 0 → "),
-        ({"total": 4, "max_length": 7}, "max_length: 7 → 256; total: 4 → 3"),
-    ],
-    ids=lambda value: str(value)[:20],
-)
-def test_a_plan_that_cannot_be_obeyed_is_refused_with_what_differs(
-    cut_off: Begin, other: dict[str, Any], named: str
-) -> None:
-    run = with_plan(cut_off(), **other)
-    train(run, code=1)
-    assert reason(run)["key"] == "plan.differs"
-    assert named in reason(run)["facts"]["differences"]
-    assert said(run, "step")[-1]["step"] == 2
-
-
-def test_the_path_of_a_plan_is_obeyed_as_it_is(begin: Begin, cut_off: Begin) -> None:
-    run = with_plan(cut_off(), path="rows")
-    assert train(run) is not None
-
-
-def test_a_base_that_has_changed_is_refused(base: Path, cut_off: Begin, tmp_path: Path) -> None:
-    mine = shutil.copytree(base, tmp_path / "mine")
-    run = cut_off(base=mine)
-    weights = load_file(mine / "model.safetensors")
-    weights["model.norm.weight"] += 1
-    save_file(weights, mine / "model.safetensors", metadata={"format": "pt"})
-    train(run, code=1)
-    assert reason(run)["key"] == "models.changed"
-    assert reason(run)["facts"] == {"folder": str(mine)}
-    assert said(run, "step")[-1]["step"] == 2
-
-
-def test_a_base_with_a_poisoned_weight_fails_at_the_first_update(
-    base: Path, begin: Begin, tmp_path: Path
-) -> None:
-    mine = shutil.copytree(base, tmp_path / "mine")
-    weights = load_file(mine / "model.safetensors")
-    weights["model.norm.weight"][3] = math.nan
-    save_file(weights, mine / "model.safetensors", metadata={"format": "pt"})
-    run = begin(base=mine)
-    train(run, code=4)
-    assert reason(run)["key"] == "run.not_finite"
-    assert reason(run)["facts"]["step"] == 1
-    assert reason(run)["facts"]["count"] == 2
-    assert said(run, "step", "checkpoint") == []
-
-
-def test_too_little_room_is_refused_before_the_start(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = begin()
-    usage = shutil.disk_usage(run.path)._replace(free=50_000)
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: usage)
-    train(run, code=1)
-    assert reason(run)["key"] == "disk.full"
-    assert reason(run)["facts"]["free"] == 50_000 < reason(run)["facts"]["needed"]
-    assert (said(run, "start"), run.plan()) == ([], None)
-    monkeypatch.undo()
-    assert train(run) is not None
-
-
 def test_memory_that_does_not_suffice_is_told_with_the_peak(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,56 +177,59 @@ def test_events_that_cannot_be_written_are_our_fault_too(
     assert "IsADirectoryError" in capsys.readouterr().err
 
 
-LONG = "Why? " * 200
-
-
-@pytest.mark.parametrize(
-    ("bad", "key"),
-    [
-        (row(90, answer=" "), "rows.empty_response"),
-        (RunRow("row-90", Body.pair(LONG, "Because."), Split.TRAIN), "rows.prompt_fills_length"),
-        (RunRow("row-90", Body(text="Plain text."), Split.TRAIN), "rows.text_not_supervised"),
-    ],
-)
-def test_a_row_that_teaches_nothing_is_left_out_with_its_reason(
-    begin: Begin, bad: RunRow, key: str
+def test_a_sigterm_is_a_request_to_pause_and_a_second_one_is_not_caught(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = begin(rows=(*ROWS, bad))
+    update, handlers = Trained.update, list[object]()
+
+    def terminated(trained: Trained, rate: float, **named: float) -> None:
+        update(trained, rate, **named)
+        os.kill(os.getpid(), signal.SIGTERM)
+        handlers.append(signal.getsignal(signal.SIGTERM))
+
+    run = begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(Trained, "update", terminated)
+        assert main(str(run.path)) == 0
+    assert (run.state().status, run.state().step) == ("paused", 1)
+    assert handlers == [signal.SIG_DFL]
     assert train(run) == train(begin())
-    (start,) = said(run, "start")
-    ((left_out),) = start["left_out"]
-    assert (left_out["row"], left_out["reason"]["key"]) == ("row-90", key)
-
-    alone = begin(rows=[bad])
-    train(alone, code=1)
-    facts = reason(alone)["facts"]
-    assert reason(alone)["key"] == "rows.nothing_to_learn"
-    assert (facts["rows"], facts["row"], facts["reason"]["key"]) == (1, "row-90", key)
 
 
-def test_a_row_that_is_too_long_is_cut_and_counted(begin: Begin) -> None:
-    run = begin(rows=(*ROWS, row(90, answer=LONG)))
-    train(run)
-    (start,) = said(run, "start")
-    assert (start["cut_rows"], start["rows"]) == (1, 9)
+class NoRoomFor:
+    """A disk on which no line of this kind of event can be written, for so many tries."""
+
+    def __init__(self, kind: str, tries: int) -> None:
+        self.kind, self.tries, self.append = f'"event":"{kind}"'.encode(), tries, DISK.append
+
+    def __call__(self, _: Disk, descriptor: int, data: bytes) -> int:
+        if self.kind in data and self.tries:
+            self.tries -= 1
+            raise OSError(errno.ENOSPC, "a fake")
+        return self.append(descriptor, data)
 
 
-def test_a_question_that_the_model_cannot_hold_is_refused(begin: Begin) -> None:
-    run = begin(questions=("Why?", LONG), sample_every=1)
-    train(run, code=1)
-    assert reason(run)["key"] == "run.question_unfit"
-    assert train(begin(questions=("Why?", LONG))) is not None
+def full_for(monkeypatch: pytest.MonkeyPatch, kind: str, tries: int) -> None:
+    no_room = NoRoomFor(kind, tries)
+    monkeypatch.setattr(Disk, "append", lambda *given: no_room(*given))
+    monkeypatch.setattr(trainer, "DISK_PATIENCE", 0.0)
 
 
-def test_the_recipes_questions_are_asked(begin: Begin) -> None:
-    run = begin(questions=("Why?",), sample_every=3)
-    train(run)
-    assert [(event["step"], event["prompt"]) for event in said(run, "sample")] == [(3, "Why?")]
+@pytest.mark.parametrize("kind", ["start", "step", "checkpoint", "end"])
+def test_an_event_waits_for_room(begin: Begin, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    expected, run = train(begin()), begin()
+    full_for(monkeypatch, kind, tries=3)
+    assert train(run) == expected
+    assert run.state().curves["step"] == [1, 2, 3]
 
 
-def test_check_rows_give_the_questions_and_unfit_ones_are_passed_over(begin: Begin) -> None:
-    unfit = RunRow("row-7", Body.pair(LONG, "Because."), Split.CHECK)
-    run = begin(rows=(unfit, *ROWS), sample_every=3)
-    train(run)
-    expected = [row.body.prompt for row in ROWS if row.split is Split.CHECK]
-    assert [event["prompt"] for event in said(run, "sample")] == expected
+def test_asked_to_leave_when_no_event_can_be_written_it_leaves(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begin()
+    with monkeypatch.context() as patch:
+        full_for(patch, "end", tries=1_000_000)
+        run.ask("pause")
+        assert main(str(run.path)) == 1
+    assert "disk.full" in capsys.readouterr().err
+    assert train(run) == train(begin())

@@ -1,14 +1,19 @@
 """Runs on a tiny model: a few rows, a few updates, done in a tenth of a second."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from studio.core.recipe import Base, Lessons, Recipe, Training
 from studio.core.rows import Body, Split
 from studio.engine.identity import identity
+from studio.engine.trainer import main
 from studio.store.run_folder import RunFolder, RunRow
+from studio.store.tensors import tuned_sha256
 from tests.engine import tiny_models
+
+Begin = Callable[..., RunFolder]
+"""Makes a run folder; see :func:`new_run`."""
 
 TRAINING: dict[str, Any] = {
     "steps": 3,
@@ -58,3 +63,21 @@ def new_run(
         questions=questions,
     )
     return RunFolder.create(place, recipe, rows)
+
+
+def train(run: RunFolder, code: int = 0) -> str | None:
+    """Train as a new attempt; the hash of the result."""
+    run.clear_request()
+    assert main(str(run.path)) == code
+    return tuned_sha256(run.tuned)
+
+
+def reason(run: RunFolder) -> dict[str, Any]:
+    state = run.state()
+    assert state.status == "failed"
+    assert state.reason is not None
+    return state.reason
+
+
+def said(run: RunFolder, *kinds: str) -> list[dict[str, Any]]:
+    return [event for event in run.events() if event["event"] in kinds]
