@@ -127,6 +127,7 @@ def test_assets_lie_beside_the_package_in_a_clone(repository: Path) -> None:
 
 def test_assets_lie_inside_an_installed_package(repository: Path, tmp_path: Path) -> None:
     shutil.copytree(repository / "studio" / "core", tmp_path / "studio" / "core")
+    shutil.copy(repository / "studio" / "__init__.py", tmp_path / "studio")
     locales = tmp_path / "studio" / "assets" / "locales"
     locales.mkdir(parents=True)
     (locales / "zh.json").write_text('{"greeting": "您好"}', encoding="utf-8")
