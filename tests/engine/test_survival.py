@@ -18,8 +18,12 @@ from studio.jobs.zygote import LIBRARIES, Zygote
 from studio.store.run_folder import RunFolder
 from studio.store.tensors import tuned_sha256
 from tests.engine.tiny_runs import new_run
+from tests.engine.unmeasured import unmeasured
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="forks"),
+    pytest.mark.timeout(900),
+]
 
 CPUS = 2
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -87,7 +91,9 @@ class Arena:
 @pytest.fixture(scope="module")
 def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     libraries = (*LIBRARIES, "tests.engine.struck")
-    with Zygote(libraries, log=tmp_path_factory.mktemp("zygote") / "log.txt") as zygote:
+    with unmeasured():
+        zygote = Zygote(libraries, log=tmp_path_factory.mktemp("zygote") / "log.txt")
+    with zygote:
         yield zygote
 
 

@@ -17,6 +17,7 @@ from studio.store.data_folder import DataFolder
 from studio.store.run_folder import RunFolder
 from studio.store.tensors import tuned_sha256
 from tests.engine.tiny_runs import new_run
+from tests.engine.unmeasured import unmeasured
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="forks"),
@@ -39,7 +40,9 @@ def data(tmp_path_factory: pytest.TempPathFactory, starter: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def trainers(data: Path) -> Iterator[Trainers]:
-    with Zygote((*LIBRARIES, "studio.engine.trainer"), log=data / "zygote.txt") as zygote:
+    with unmeasured():
+        zygote = Zygote((*LIBRARIES, "studio.engine.trainer"), log=data / "zygote.txt")
+    with zygote:
         yield Trainers(data, zygote)
 
 
