@@ -40,6 +40,15 @@ class Words:
         except (LookupError, ValueError, TypeError, AttributeError):
             return _bare(key, facts)
 
+    def under(self, *prefixes: str) -> dict[str, str]:
+        """The sentences whose keys begin with one of ``prefixes``, by the rest of their keys."""
+        return {
+            key.removeprefix(prefix): sentence
+            for prefix in reversed(prefixes)
+            for key, sentence in self.sentences.items()
+            if key.startswith(prefix)
+        }
+
     def explain(self, error: StudioError) -> str:
         """What happened, what it means and what to do, in one line.
 
