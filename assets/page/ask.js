@@ -1,15 +1,19 @@
 // How a part of the page speaks with the server, and in which words it speaks with the person.
 
+import { filled } from "./words.js";
+
 /** An error with a card: what happened, what it means, what to do. */
 export class Card extends Error {
   constructor(card) {
     super(card.text);
-    Object.assign(this, card);
+    Object.assign(this, card, { name: "Card" });
   }
 }
 
 /** The server did not answer: it is stopped, or the machine sleeps. Nothing is known of the wish. */
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+  name = "Unreachable";
+}
 
 /** What a widget gets beside its element: `ask`, `say`, `upload`, `language`. */
 export function connect(server, upload, props) {
@@ -35,6 +39,5 @@ async function ask(call, given) {
 
 /** The sentence of `key` with `{name}` filled in; the key itself where there is none. */
 function say(words, key, facts) {
-  const sentence = words[key] ?? key;
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => (name in facts ? String(facts[name]) : place));
+  return filled(words[key] ?? key, facts);
 }
