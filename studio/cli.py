@@ -300,6 +300,8 @@ def _follow(
         out.event(last)
         if detach and not interrupts.count and last["event"] in ("start", "resume"):
             return
+    if last.get("event") == "refused":
+        raise from_json(last["reason"])
     if last.get("event") != "end":
         raise RunFailed("run.lost", run=run)
     if last["status"] == "failed":

@@ -14,7 +14,7 @@ from studio.store.database import Database
 from studio.store.datasets import Datasets
 from studio.store.rows import Rows
 from tests.engine import tiny_models
-from tests.tiny_studio import Outcome, TinyStudio, Trained
+from tests.tiny_studio import Outcome, TinyStudio, Trained, until
 
 
 def assert_refused(done: Outcome, *words: str, code: int = 1) -> None:
@@ -165,16 +165,37 @@ def test_a_model_that_has_changed_is_not_trained_on(
     studio.fill("rows")
     run = studio.start("rows", "--model", str(model))
     assert studio("run", "pause", run).code == 0
+    paused = studio.show(run)
     whole = (model / "model.safetensors").read_bytes()
     tiny_models.build("llama").half().save_pretrained(model)
     for words in (("resume", run), ("resume", run, "--detach")):
         refused = studio("run", *words)
         assert (refused.code, str(model) in refused.sentence) == (1, True)
+        assert refused.lines[-1]["event"] == "refused"
+        shown = studio.show(run)
+        assert shown | {name: paused[name] for name in ("attempt", "exit")} == paused
     (model / "model.safetensors").write_bytes(whole)
     shutil.copy2(llama / "config.json", model)
     shutil.copy2(llama / "generation_config.json", model)
     assert studio("run", "resume", run, "--detach").code == 0
     assert studio("run", "stop", run).json["status"] == "stopped"
+
+
+def test_an_interrupted_run_that_cannot_go_on_stays_interrupted(
+    studio: TinyStudio, llama: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(llama, model)
+    studio.fill("rows")
+    run = studio.start("rows", "--model", str(model))
+    until(lambda: studio.show(run)["step"] > 0)
+    studio.kill(run)
+    tiny_models.build("llama").half().save_pretrained(model)
+    assert studio("run", "resume", run).code == 1
+    assert studio.status(run) == "interrupted"
+    refused = studio("run", "stop", run)
+    assert (refused.code, str(model) in refused.sentence, refused.out) == (1, True, "")
+    assert studio.status(run) == "interrupted"
 
 
 def test_a_folder_that_has_changed_is_a_new_start(

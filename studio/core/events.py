@@ -100,6 +100,15 @@ class Waiting(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Refused(Event):
+    """A resume that could not begin (``reason`` is an error as JSON): the run stays as it was."""
+
+    name: ClassVar[str] = "refused"
+    step: int
+    reason: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Ended(Event):
     """The end of an attempt: finished, paused, stopped or failed; ``reason`` an error as JSON."""
 
@@ -178,6 +187,10 @@ class RunState:
     def _wait(self, event: Mapping[str, Any]) -> None:
         self.status, self.reason = "waiting", event["reason"]
 
+    def _refuse(self, event: Mapping[str, Any]) -> None:
+        if self.status in ("running", "waiting"):  # its process was lost, and is still
+            self.status = "interrupted"
+
     def _end(self, event: Mapping[str, Any]) -> None:
         self.status, self.reason = str(event["status"]), event.get("reason")
         self.step = int(event["step"])
@@ -191,6 +204,7 @@ _HANDLERS = {
     "checkpoint": RunState._checkpoint,
     "resume": RunState._resume,
     "waiting": RunState._wait,
+    "refused": RunState._refuse,
     "end": RunState._end,
 }
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from studio.core.errors import Fault, Refusal, RunFailed, StudioError
-from studio.core.events import Ended, Event, Resumed, RunState, Started, Waiting
+from studio.core.errors import Fault, Refusal, RunFailed, StudioError, UserMistake
+from studio.core.events import Ended, Event, Refused, Resumed, RunState, Started, Waiting
 from studio.engine import machine
 from studio.engine.interruption import Interrupted
 from studio.engine.loop import DISK_PATIENCE, Asked, train
@@ -54,6 +54,7 @@ def main(path: str) -> int:
 
 
 def _train(run: RunFolder, log: EventLog, asked: Asked) -> int:
+    before = run.state().seq
     try:
         sweep(run.path)
         run.checkpoints.tidy()
@@ -63,9 +64,17 @@ def _train(run: RunFolder, log: EventLog, asked: Asked) -> int:
         said = _in_words(error)
         if said is not error:
             traceback.print_exception(error)
-        _write(log, Ended("failed", run.state().step, said.as_json()), asked)
+        _write(log, _last_word(run, said, before), asked)
         return said.exit_code
     return 0
+
+
+def _last_word(run: RunFolder, error: StudioError, before: int) -> Event:
+    """That the run failed; a resume that is refused before it said anything changes nothing."""
+    state = run.state()
+    if state.seq == before > 0 and isinstance(error, Refusal | UserMistake):
+        return Refused(state.step, error.as_json())
+    return Ended("failed", state.step, error.as_json())
 
 
 def _in_words(error: Exception) -> StudioError:

@@ -15,6 +15,7 @@ from studio.core.events import (
     Ended,
     Evaluated,
     Event,
+    Refused,
     Resumed,
     RunState,
     Sampled,
@@ -153,6 +154,21 @@ def test_a_run_ends_with_its_status_and_reason(status: str) -> None:
     assert (state.status, state.step, state.reason) == (status, 1, reason)
 
 
+@pytest.mark.parametrize("status", ["paused", "stopped", "failed"])
+def test_a_resume_that_is_refused_leaves_an_ended_run_as_it_was(status: str) -> None:
+    ended = [Started("r1", TOTAL, rows=40, check_rows=4), stepped(1), Ended(status, 1)]
+    before, after = fold(written(ended)), fold(written(ended, [Refused(1, FULL)]))
+    assert after == replace(before, seq=4, attempt=2)
+
+
+@pytest.mark.parametrize("last", [stepped(1), Waiting(0, FULL)])
+def test_a_resume_that_is_refused_leaves_a_lost_run_lost(last: Event) -> None:
+    lost = [Started("r1", TOTAL, rows=40, check_rows=4), last]
+    before, after = fold(written(lost)), fold(written(lost, [Refused(1, FULL)]))
+    assert after == replace(before, status="interrupted", seq=3, attempt=2)
+    assert fold(written(lost, [Refused(1, FULL)], [Resumed(0)])).status == "running"
+
+
 def test_a_pause_that_could_not_be_saved_counts_back_to_the_last_save_point() -> None:
     events = [Started("r1", TOTAL, rows=40, check_rows=4), *map(stepped, (1, 2, 3))]
     assert fold(written([*events, Ended("paused", 2)])).step == 2
@@ -190,6 +206,7 @@ def test_curves_come_with_check_losses_beside_steps_of_their_own() -> None:
         (Resumed(3, lost=2), {"event": "resume", "step": 3, "lost": 2}),
         (Ended("paused", 3), {"event": "end", "status": "paused", "step": 3, "reason": None}),
         (Waiting(3, FULL), {"event": "waiting", "step": 3, "reason": FULL}),
+        (Refused(3, FULL), {"event": "refused", "step": 3, "reason": FULL}),
     ],
 )
 def test_an_event_is_written_in_its_documented_shape(event: Event, shape: Json) -> None:

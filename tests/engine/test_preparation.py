@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from studio.core.rows import Body, Split
 from studio.engine import space
 from studio.store.run_folder import RunFolder, RunRow
-from tests.engine.tiny_runs import ROWS, Begin, reason, row, said, train
+from tests.engine.tiny_runs import ROWS, Begin, reason, refusal, row, said, train
 
 
 def with_plan(run: RunFolder, **other: Any) -> RunFolder:
@@ -39,8 +39,8 @@ def test_a_plan_that_cannot_be_obeyed_is_refused_with_what_differs(
 ) -> None:
     run = with_plan(cut_off(), **other)
     train(run, code=1)
-    assert reason(run)["key"] == "plan.differs"
-    assert named in reason(run)["facts"]["differences"]
+    assert refusal(run)["key"] == "plan.differs"
+    assert named in refusal(run)["facts"]["differences"]
     assert said(run, "step")[-1]["step"] == 2
 
 
@@ -56,8 +56,8 @@ def test_a_base_that_has_changed_is_refused(base: Path, cut_off: Begin, tmp_path
     weights["model.norm.weight"] += 1
     save_file(weights, mine / "model.safetensors", metadata={"format": "pt"})
     train(run, code=1)
-    assert reason(run)["key"] == "models.changed"
-    assert reason(run)["facts"] == {"folder": str(mine)}
+    assert refusal(run)["key"] == "models.changed"
+    assert refusal(run)["facts"] == {"folder": str(mine)}
     assert said(run, "step")[-1]["step"] == 2
 
 

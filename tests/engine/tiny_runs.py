@@ -79,5 +79,12 @@ def reason(run: RunFolder) -> dict[str, Any]:
     return state.reason
 
 
+def refusal(run: RunFolder) -> dict[str, Any]:
+    """Why the last resume could not begin."""
+    (*_, last) = run.events()
+    assert last["event"] == "refused"
+    return dict(last["reason"])
+
+
 def said(run: RunFolder, *kinds: str) -> list[dict[str, Any]]:
     return [event for event in run.events() if event["event"] in kinds]
