@@ -40,9 +40,10 @@ def keep(folder: str, entry: str, patience: str, lease: int) -> int:
     run = RunFolder(Path(folder))
     held = Held.inherited(lease, run.id)
     ear = _listen()
+    since = run.state().seq
     trainer = _start(run, entry, lease)
     try:
-        _sign(run, trainer)
+        _sign(run, trainer, since)
         ending = _watch(run, trainer, ear, Silence(run.heartbeat_path, float(patience)))
     except BaseException:
         send(_identity(trainer), KILL)
@@ -138,9 +139,9 @@ def _identity(trainer: int) -> Identity:
     return identity
 
 
-def _sign(run: RunFolder, trainer: int) -> None:
+def _sign(run: RunFolder, trainer: int, since: int) -> None:
     who = {"keeper": current().as_json(), "trainer": _identity(trainer).as_json()}
-    write_json(run.process_path, who)
+    write_json(run.process_path, who | {"since": since})
 
 
 def _watch(run: RunFolder, trainer: int, ear: int, silence: Silence) -> Ending:

@@ -28,11 +28,13 @@ class Liveness:
     """What the machine says of a run's process.
 
     ``new``: never started. ``lost``: it is gone and nobody wrote down how. ``pid`` of the living
-    trainer; ``exit`` ({code, signal, peak_memory_bytes, ended}) of one that ended.
+    trainer, and ``since`` the number of the last event before it; ``exit`` ({code, signal,
+    peak_memory_bytes, ended}) of one that ended.
     """
 
     state: State
     pid: int | None = None
+    since: int | None = None
     exit: dict[str, Any] | None = None
 
     @property
@@ -82,11 +84,11 @@ class Trainers:
 
     def status(self, run: RunFolder) -> Liveness:
         """What has become of the run's process."""
-        keeper, trainer = _processes(run)
+        keeper, trainer, since = _signed(run)
         if trainer and alive(trainer):
-            return Liveness("running", pid=trainer.pid)
+            return Liveness("running", pid=trainer.pid, since=since)
         if keeper and alive(keeper):
-            return Liveness("running")
+            return Liveness("running", since=since)
         # Read only now: a keeper writes it before it ends.
         ending = run.exit()
         if ending is not None:
@@ -111,9 +113,9 @@ class Trainers:
         self.request(run, "stop")
         steps: list[tuple[Callable[[], object], float]] = [
             (lambda: None, deadline_seconds),
-            (lambda: _signal(_processes(run)[1], TERMINATE), _GRACE),
-            (lambda: _signal(_processes(run)[1], KILL), _GRACE),
-            (lambda: _signal(_processes(run)[0], KILL), _GRACE),
+            (lambda: _signal(_signed(run)[1], TERMINATE), _GRACE),
+            (lambda: _signal(_signed(run)[1], KILL), _GRACE),
+            (lambda: _signal(_signed(run)[0], KILL), _GRACE),
         ]
         for act, seconds in steps:
             act()
@@ -127,13 +129,14 @@ class Trainers:
         return [run for run in folders if self.status(run).is_living]
 
 
-def _processes(run: RunFolder) -> tuple[Identity | None, Identity | None]:
-    """Keeper and trainer of the last attempt, as far as they are written down."""
+def _signed(run: RunFolder) -> tuple[Identity | None, Identity | None, int | None]:
+    """Keeper and trainer of the last attempt and the last event before it, if written down."""
     try:
         data = json.loads(run.process_path.read_bytes())
-        return Identity.from_json(data["keeper"]), Identity.from_json(data["trainer"])
+        keeper, trainer = (Identity.from_json(data[name]) for name in ("keeper", "trainer"))
+        return keeper, trainer, data.get("since")
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None, None
+        return None, None, None
 
 
 def _signal(identity: Identity | None, number: int) -> None:

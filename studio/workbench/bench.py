@@ -30,14 +30,14 @@ class Workbench:
         """``launcher`` starts engine and trainers; without one, fresh interpreters do."""
         database = Database(data.database)
         self._database = database
-        index = Runs(database)
+        index, datasets = Runs(database), Datasets(database)
         self.data = data
         self.engine = EngineRoom(data, launcher)
         self.models = ModelService(data, Models(database), self.engine)
         self.methods = MethodService(self.models)
         self.rows = RowService(
             data,
-            Datasets(database),
+            datasets,
             Rows(database),
             Versions(database),
             self.engine,
@@ -45,7 +45,7 @@ class Workbench:
         )
         self.orders = OrderService(self.models, self.rows, self.engine)
         trainers = Trainers(data.root, launcher or Spawner())
-        self.runs = RunService(data, index, self.engine, trainers)
+        self.runs = RunService(data, index, datasets, self.engine, trainers)
         self.compare = CompareService(data, index, self.engine)
 
     @classmethod

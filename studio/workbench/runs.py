@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import Fault, Refusal, RunFailed
+from studio.core.errors import Fault, Refusal, RunFailed, from_json
 from studio.core.events import RunState
 from studio.jobs.trainers import Liveness, Trainers
 from studio.methods import method_of
 from studio.store.atomic import discard
 from studio.store.data_folder import DataFolder
+from studio.store.datasets import Datasets
 from studio.store.run_folder import RunFolder
 from studio.store.runs import RunEntry, Runs
 from studio.store.tensors import tuned_sha256
@@ -36,6 +37,7 @@ class RunService:
 
     data: DataFolder
     index: Runs
+    datasets: Datasets
     engine: EngineRoom
     trainers: Trainers
     patience: float = PATIENCE
@@ -91,10 +93,15 @@ class RunService:
         return self.index.get(wanted).id
 
     def resume(self, wanted: str) -> str:
-        """Go on with a run that is not running, from its last save point; returns its id."""
+        """Go on with a run that is not running, from its last save point; returns its id.
+
+        What can only be refused once the model is loaded is said in the run's events; it leaves
+        the run as it was.
+        """
         entry = self.index.get(wanted)
         run = self._folder(entry.id)
-        if self.trainers.status(run).is_living:
+        is_ending = self._status(run) in ENDED  # its process may go on for a moment
+        if self.trainers.status(run).is_living and not (is_ending and self._is_over(run)):
             raise Refusal("run.already_running", run=run.id)
         if run.state().status == "finished":
             raise Refusal("run.finished", run=run.id)
@@ -112,14 +119,12 @@ class RunService:
 
         Raises Refusal ``run.not_running``, ``run.slow_to_pause`` if it is still at it.
         """
-        self.ask_to_pause(wanted)
         run = self._folder(self.index.get(wanted).id)
-        deadline = time.monotonic() + self.patience
-        while self.trainers.status(run).is_living:
-            if time.monotonic() > deadline:
-                raise Refusal("run.slow_to_pause", run=run.id, seconds=self.patience)
-            time.sleep(_TICK)
-        return self._ended(wanted)
+        seen = run.state().seq
+        self.trainers.request(run, "pause")
+        if not self._is_over(run):
+            raise Refusal("run.slow_to_pause", run=run.id, seconds=self.patience)
+        return self._ended(run, seen)
 
     def stop(self, wanted: str) -> Json:
         """End a run and make what it has learned its result; returns it, briefly.
@@ -127,12 +132,12 @@ class RunService:
         A run that stands still is loaded once more for that. One that does not hear is ended by
         force. Raises Refusal ``run.not_running`` for a run that has its result.
         """
-        entry = self.index.get(wanted)
-        run = self._folder(entry.id)
+        run = self._folder(self.index.get(wanted).id)
+        seen = run.state().seq
         if self._status(run) in ("paused", "failed", "interrupted"):
-            self.resume(entry.id)
+            self.resume(run.id)
         self.trainers.stop(run, self.patience)
-        return self._ended(wanted)
+        return self._ended(run, seen)
 
     def follow(
         self, run_id: str, *, after: int = 0, heed: Callable[[], None] = lambda: None
@@ -185,11 +190,23 @@ class RunService:
         living = self.trainers.status(run)  # asked first: an end is written before a process ends
         return status_of(run.state(), living)
 
-    def _ended(self, wanted: str) -> Json:
-        """The run, briefly, if it has said how it ended."""
-        brief = self._brief(self.index.get(wanted))
+    def _is_over(self, run: RunFolder) -> bool:
+        """Whether the run's process is gone, or goes while we wait for it."""
+        deadline = time.monotonic() + self.patience
+        while is_living := self.trainers.status(run).is_living:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_TICK)
+        return not is_living
+
+    def _ended(self, run: RunFolder, seen: int) -> Json:
+        """The run, briefly, if it has said after its event ``seen`` how it ended."""
+        for event in run.events():
+            if event["seq"] > seen and event["event"] == "refused":
+                raise from_json(event["reason"])
+        brief = self._brief(self.index.get(run.id))
         if brief["status"] == "interrupted":
-            raise RunFailed("run.lost", run=brief["run"])
+            raise RunFailed("run.lost", run=run.id)
         return brief
 
     def _brief(self, entry: RunEntry) -> Json:
@@ -203,7 +220,8 @@ class RunService:
             "total": state.total,
             "method": entry.method,
             "model": entry.model,
-            "dataset": entry.dataset,
+            "dataset": self.datasets.get(entry.dataset).name,
+            "dataset_id": entry.dataset,
             "version": entry.version,
             "pid": living.pid,
         }
@@ -212,7 +230,8 @@ class RunService:
 def status_of(state: RunState, living: Liveness) -> str:
     """The run's own word where its process bears it out, else what became of it."""
     if living.is_living:
-        return "preparing" if state.status in ENDED else state.status
+        has_spoken = living.since is not None and state.seq > living.since
+        return state.status if has_spoken else "preparing"
     if state.status in ENDED:
         return state.status
     return "new" if living.state == "new" else "interrupted"

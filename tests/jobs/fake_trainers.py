@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from studio.core.errors import Refusal
+from studio.core.events import Refused
 from studio.store.run_folder import RunFolder
 
 
@@ -23,6 +25,14 @@ def obedient(folder: str) -> int:
         run.beat()
         time.sleep(0.01)
     return 0 if word == "pause" else 3
+
+
+def refusing(folder: str) -> int:
+    """Live until asked to pause or stop, and say then that the run could not be gone on with."""
+    obedient(folder)
+    with RunFolder(Path(folder)).open_log() as log:
+        log.append(Refused(3, Refusal("plan.differs", differences="a fake").as_json()))
+    return 1
 
 
 def deaf(_folder: str) -> int:

@@ -41,6 +41,22 @@ def test_a_run_begins_and_is_found_by_id_and_name(workshop: Workshop) -> None:
     assert workshop.index.learned(run) != ()
 
 
+def test_a_run_names_its_dataset_as_it_is_called_now(workshop: Workshop) -> None:
+    run = workshop.begin()
+    home = workshop.rows.datasets.get("rows")
+
+    def named() -> dict[str, str]:
+        (brief,) = workshop.runs.list()
+        return {name: brief[name] for name in ("run", "dataset", "dataset_id")}
+
+    assert named() == {"run": run, "dataset": "rows", "dataset_id": home.id}
+    workshop.rows.datasets.rename("rows", "问答")
+    assert named()["dataset"] == "问答"
+    workshop.rows.datasets.trash("问答")
+    workshop.rows.datasets.create("问答")
+    assert named() == {"run": run, "dataset": "问答", "dataset_id": home.id}
+
+
 def test_a_start_gives_the_engine_s_memory_to_the_trainer(workshop: Workshop) -> None:
     workshop.begin()
     assert workshop.engine.times_closed == 1
@@ -72,6 +88,35 @@ def test_a_pause_waits_for_the_end_of_the_process(workshop: Workshop) -> None:
     paused = workshop.runs.pause(run)
     assert (paused["status"], paused["step"], paused["pid"]) == ("paused", 3, None)
     assert key_of(Refusal, lambda: workshop.runs.pause(run)) == "run.not_running"
+
+
+def test_the_end_that_a_run_has_said_counts_while_its_process_still_goes(
+    workshop: Workshop,
+) -> None:
+    run = workshop.begin()
+    with RunFolder(workshop.data.runs / run).open_log() as log:
+        log.append(Ended("paused", 3))
+    shown = workshop.runs.show(run)
+    assert (shown["status"], shown["pid"] is None) == ("paused", False)
+    assert key_of(Refusal, lambda: workshop.runs.resume(run)) == "run.already_running"
+    workshop.runs.ask_to_pause(run)
+    assert workshop.runs.resume(run) == run
+    assert workshop.runs.show(run)["status"] == "preparing"
+
+
+@pytest.mark.parametrize("word", ["pause", "stop"])
+def test_a_resume_that_is_refused_is_told_to_whoever_waits_for_its_end(
+    new_workshop: NewWorkshop, word: str
+) -> None:
+    workshop = new_workshop("refusing")
+    run = workshop.begin()
+    kill(workshop, run)
+    with RunFolder(workshop.data.runs / run).open_log() as log:
+        log.append(Ended("paused", 3))
+    workshop.runs.resume(run)
+    act = workshop.runs.pause if word == "pause" else workshop.runs.stop
+    assert key_of(Refusal, lambda: act(run)) == "plan.differs"
+    assert workshop.runs.show(run)["status"] == "paused"
 
 
 def test_a_trainer_that_does_not_pause_is_not_waited_for_for_ever(
@@ -156,9 +201,10 @@ def test_an_export_holds_the_device(workshop: Workshop, tmp_path: Path) -> None:
     [
         ("preparing", "new", "new"),
         ("preparing", "starting", "preparing"),
+        ("paused", "starting", "preparing"),
         ("running", "running", "running"),
         ("waiting", "running", "waiting"),
-        ("paused", "running", "preparing"),
+        ("paused", "running", "paused"),
         ("running", "ended", "interrupted"),
         ("running", "lost", "interrupted"),
         ("paused", "ended", "paused"),
@@ -168,8 +214,15 @@ def test_an_export_holds_the_device(workshop: Workshop, tmp_path: Path) -> None:
 def test_a_run_s_own_word_counts_where_its_process_bears_it_out(
     word: str, state: str, status: str
 ) -> None:
-    living = Liveness(state, pid=1)  # type: ignore[arg-type]
-    assert status_of(RunState(status=word), living) == status
+    since = 4 if state == "running" else None
+    living = Liveness(state, pid=1, since=since)  # type: ignore[arg-type]
+    assert status_of(RunState(status=word, seq=5), living) == status
+
+
+@pytest.mark.parametrize("word", ["preparing", "running", "paused"])
+def test_what_was_said_before_a_process_began_is_not_its_word(word: str) -> None:
+    living = Liveness("running", pid=1, since=5)
+    assert status_of(RunState(status=word, seq=5), living) == "preparing"
 
 
 def kill(workshop: Workshop, run: str) -> None:

@@ -106,7 +106,9 @@ class Workshop:
         )
         self.orders = OrderService(self.models, self.rows, self.engine)
         trainers = Trainers(root, launcher, entry=f"tests.jobs.fake_trainers:{entry}")
-        self.runs = RunService(self.data, self.index, self.engine, trainers, patience=0.3)
+        self.runs = RunService(
+            self.data, self.index, self.rows.datasets, self.engine, trainers, patience=0.3
+        )
         self.compare = CompareService(self.data, self.index, self.engine)
 
     def fill(self, dataset: str, rows: list[NewRow]) -> str:
