@@ -83,7 +83,7 @@ def _texts(row: Row) -> Iterator[tuple[str, int, str]]:
         yield "text", 0, body.text
 
 
-def _search(name: str, pattern: privacy.Pattern) -> Check:
+def _search(name: str, pattern: privacy.Findable) -> Check:
     """The check that looks for ``pattern`` in every text."""
 
     def search(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -99,5 +99,6 @@ CHECKS: dict[str, Check] = {
     "duplicates": duplicates,
     "conflicts": conflicts,
     "short_answers": short_answers,
-    **{name: _search(name, pattern) for name, pattern in privacy.PATTERNS.items()},
+    "control_tokens": _search("control_tokens", privacy.CONTROL_TOKENS),
+    **{name: _search(name, pattern) for name, pattern in privacy.PRIVATE.items()},
 }

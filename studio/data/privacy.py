@@ -5,35 +5,25 @@ text is safe to share: names, places and stories have no pattern.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from studio.data.national_ids import (
+    EUROPEAN_ID,
+    NATIONAL_INSURANCE,
+    NHS_NUMBER,
+    RESIDENT_ID,
+    SOCIAL_SECURITY,
+)
+from studio.data.pattern import Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """An expression and, where the numbers of a kind can be told from others, a test of them."""
-
-    expression: re.Pattern[str]
-    is_real: Callable[[str], bool] = bool
+class Findable(Protocol):
+    """Something that can be found in a text."""
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Start and end of each place in ``text`` that fits."""
-        for found in self.expression.finditer(text):
-            if self.is_real(found.group()):
-                yield found.span()
-
-
-def is_resident_id(number: str) -> bool:
-    """Whether the last sign of a Chinese resident id is right (GB 11643, ISO 7064 mod 11-2)."""
-    total = sum(int(digit) * 2 ** (17 - i) for i, digit in enumerate(number[:17]))
-    return number[17].upper() == "10X98765432"[total % 11]
-
-
-def is_nhs_number(number: str) -> bool:
-    """Whether the last digit of a ten-digit NHS number is right (NHS Data Dictionary, mod 11)."""
-    digits = [int(sign) for sign in number if sign.isdigit()]
-    total = sum(digit * (10 - i) for i, digit in enumerate(digits[:9]))
-    return digits[9] == (11 - total % 11) % 11 and len(set(digits)) > 1
+        """Start and end of each place."""
+        ...
 
 
 _DATE = (
@@ -41,14 +31,18 @@ _DATE = (
     r"|\d{1,2}(?:st|nd|rd|th)?\s+[A-Z][a-z]{2,8}\.?,?\s+\d{4}"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
 )
+_RECORD = (
+    r"(?:\b(?:MRN|(?:medical |hospital |patient |health )(?:record|chart|file)?\s?"
+    r"(?:number|no\b\.?|id\b|#))|(?:病历|病案|住院|门诊|就诊卡|医保卡|社保卡)(?:编)?号码?)"
+)
 
-PATTERNS: dict[str, Pattern] = {
-    "control_tokens": Pattern(
-        re.compile(
-            r"<[|｜][^\s<>|｜]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>"
-            r"|<(?:start|end)_of_turn>"
-        )
-    ),
+CONTROL_TOKENS = Pattern(
+    re.compile(
+        r"<[|｜][^\s<>|｜]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>"
+        r"|<(?:start|end)_of_turn>"
+    )
+)
+PRIVATE: Mapping[str, Findable] = {
     "email": Pattern(re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b")),
     "phone": Pattern(
         re.compile(
@@ -57,19 +51,15 @@ PATTERNS: dict[str, Pattern] = {
             r"|0\d{2,3}-\d{7,8})(?![\w-])"
         )
     ),
-    "resident_id": Pattern(
+    "resident_id": RESIDENT_ID,
+    "social_security": SOCIAL_SECURITY,
+    "nhs_number": NHS_NUMBER,
+    "national_insurance": NATIONAL_INSURANCE,
+    "european_id": EUROPEAN_ID,
+    "record_number": Pattern(
         re.compile(
-            r"(?<![0-9])[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-            r"\d{3}[0-9Xx](?![0-9A-Za-z])",
-            re.ASCII,
-        ),
-        is_resident_id,
-    ),
-    "social_security": Pattern(
-        re.compile(r"(?<![\d-])(?!000|666|9)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\d-])")
-    ),
-    "nhs_number": Pattern(
-        re.compile(r"(?<![\d.+-])\d{3}([- ]?)\d{3}\1\d{4}(?![\d-])", re.ASCII), is_nhs_number
+            rf"{_RECORD}[\s:：#.为是]{{0,4}}(?P<number>[A-Z]{{0,3}}-?\d[\d-]{{3,}})", re.IGNORECASE
+        )
     ),
     "date_of_birth": Pattern(
         re.compile(
@@ -79,3 +69,4 @@ PATTERNS: dict[str, Pattern] = {
         )
     ),
 }
+"""Name of the check -> what it finds."""
