@@ -33,6 +33,7 @@ from studio.engine.configuration import (
     refuse_pointer,
     text_part,
 )
+from studio.engine.gguf_reader import reading_once
 from studio.engine.identity import SOURCE
 from studio.engine.loading import read_weights
 from studio.engine.progress import Progress, Report, unheard
@@ -66,16 +67,18 @@ def convert(
     _check(path, target)
     ensure_folder(target.parent)
     sweep(target.parent)
-    with _naming(path):
-        report(Progress("read", 0, 3, "parts"))
+    with (
+        _naming(path),
+        reading_once(lambda done, total: report(Progress("read", done, total, "strings"))),
+    ):
         config = _read_config(path)
-        report(Progress("read", 1, 3, "parts"))
+        report(Progress("prepare", 0, 3, "parts"))
         tokenizer = _read_tokenizer(path, config)
-        report(Progress("read", 2, 3, "parts"))
+        report(Progress("prepare", 1, 3, "parts"))
         count = _count(config)
-    dtype = torch.float32 if count * 4 <= large else torch.bfloat16
-    require_space(target.parent, count * dtype.itemsize)
-    with _naming(path):
+        report(Progress("prepare", 2, 3, "parts"))
+        dtype = torch.float32 if count * 4 <= large else torch.bfloat16
+        require_space(target.parent, count * dtype.itemsize)
         model = _unpack(path, config, dtype, report)
     with publishing(target) as folder:
         _save(model, folder, count * dtype.itemsize, report)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``done`` of ``total`` in ``unit`` (bytes, tensors, parts) of the step named ``step``."""
+    """``done`` of ``total`` of ``step``, in ``unit``: bytes, strings, tensors or parts."""
 
     step: str
     done: int

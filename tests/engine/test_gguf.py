@@ -1,5 +1,6 @@
 """GGUF files unpacked: equal to llama.cpp's own arithmetic, complete or not there at all."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -84,13 +85,40 @@ def test_progress_counts_every_tensor_and_byte_and_never_falls(
 ) -> None:
     told: list[Progress] = []
     folder = convert(packed, tmp_path / "model", report=told.append)
-    assert list(dict.fromkeys(p.step for p in told)) == ["read", "unpack", "write"]
+    assert list(dict.fromkeys(p.step for p in told)) == ["read", "prepare", "unpack", "write"]
     unpacked = [p.done for p in told if p.step == "unpack"]
     assert unpacked == list(range(len(gguf.GGUFReader(packed).tensors) + 1))
     assert {p.total for p in told if p.step == "unpack"} == {unpacked[-1]}
     assert all(p.done <= p.total for p in told)
     written = load_file(folder / "model.safetensors").values()
     assert told[-1].done == told[-1].total == sum(t.nbytes for t in written)
+
+
+def test_a_file_is_gone_through_once_and_every_step_of_it_is_told(
+    packed: Path, tmp_path: Path
+) -> None:
+    """Its strings take most of the time where a vocabulary is large."""
+    told: list[Progress] = []
+    convert(packed, tmp_path / "model", report=told.append)
+    read = [p for p in told if p.step == "read"]
+    tokenizer = json.loads(tiny_models.tokenizer().backend_tokenizer.to_str())["model"]
+    words = len(tokenizer["vocab"]) + len(tokenizer["merges"])
+    others = len(gguf.GGUFReader(packed).tensors) + 20
+    assert read[0].done == 0
+    assert words < read[0].total < words + others + 20
+    assert read[-1].done == read[-1].total
+    assert {(p.total, p.unit) for p in read} == {(read[0].total, "strings")}
+    steps = [p.done for p in read]
+    assert steps == sorted(set(steps))
+    assert max(b - a for a, b in itertools.pairwise(steps)) <= read[0].total / 20
+
+
+def test_the_library_is_left_as_it_was(packed: Path, tmp_path: Path) -> None:
+    before = (gguf.GGUFReader, gguf.get_tensor_name_map)
+    convert(packed, tmp_path / "model")
+    packed.write_bytes(b"GGUF")
+    refused(packed, "models.gguf_unreadable")
+    assert (gguf.GGUFReader, gguf.get_tensor_name_map) == before
 
 
 def test_a_conversion_that_fails_leaves_nothing(packed: Path, tmp_path: Path) -> None:
