@@ -47,6 +47,42 @@ def export(rows: Iterable[Row], path: Path, format: str = "", *, save: Save) -> 
     return Export(path, shape.id, container.id, len(written), lossy)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What :func:`export` may be asked for: ``format`` in a file of ``suffix``.
+
+    ``lossy`` names what it leaves out; ``problem`` is None where it holds the rows.
+    """
+
+    format: str
+    suffix: str
+    lossy: tuple[str, ...] = ()
+    problem: StudioError | None = None
+
+
+def choices(rows: Iterable[Row]) -> tuple[Choice, ...]:
+    """Every format in each of its containers, and whether it can hold these rows."""
+    written = tuple(rows)
+    unsaid = _unsaid(written)
+    return tuple(
+        _choice(written, shape, CONTAINERS[name], () if shape.about else unsaid)
+        for shape in FORMATS.values()
+        for name in shape.containers
+    )
+
+
+def _choice(
+    rows: Sequence[Row], shape: Format, container: Container, lossy: tuple[str, ...]
+) -> Choice:
+    # One that has no suffix of its own is asked for by its name.
+    named = (shape.id, container.suffixes[0]) if container.suffixes else (container.id, ".csv")
+    try:
+        _records(rows, shape, container)
+    except StudioError as problem:
+        return Choice(*named, problem=problem)
+    return Choice(*named, lossy)
+
+
 def _agree(format: str, path: Path) -> tuple[Format, Container]:
     """The format and the container that ``format`` and the suffix of ``path`` ask for."""
     called = named(path.name)

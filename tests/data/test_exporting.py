@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from studio.core.errors import Mistakes, Refusal, UserMistake
 from studio.core.rows import Body, Message, NewRow, Row, Split, Status
-from studio.data.exporting import Export, export
+from studio.data.exporting import Export, choices, export
 from studio.data.formats import FORMATS, Feature, features
 from studio.data.importing import read
 
@@ -279,3 +279,20 @@ def test_the_real_rows_come_back_whole(shared: Path, tmp_path: Path) -> None:
         saved(real, tmp_path / "rows.jsonl", format)
         found = read(tmp_path / "rows.jsonl").rows
         assert [draft.body for draft in found] == [row.body for row in real]
+
+
+def test_choices_say_beforehand_what_an_export_does() -> None:
+    """Each choice is held against the export it announces."""
+    for name, body in BODIES.items():
+        given = rows(body, notes="look again")
+        for choice in choices(given):
+            written: list[bytes] = []
+            path = Path(f"rows{choice.suffix}")
+            try:
+                done = export(given, path, choice.format, save=lambda _, data: written.append(data))
+            except Refusal as refusal:
+                assert choice.problem is not None, (name, choice)
+                assert choice.problem.key == refusal.key
+            else:
+                assert choice.problem is None, (name, choice)
+                assert choice.lossy == done.lossy

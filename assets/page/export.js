@@ -1,0 +1,59 @@
+// Writing the rows to a file in a format that holds them; what it would lose is said before.
+
+import { fill, h } from "./dom.js";
+import { showCard } from "./notices.js";
+import { count } from "./numbers.js";
+
+/** Open the dialog for `dataset`. */
+export async function openExport({ ask, say, language, dataset }) {
+  const body = h("div", { class: "export-body" });
+  const close = () => shown.close();
+  const shown = h("dialog", { class: "s-dialog export", "aria-labelledby": "export-title" },
+    h("h2", { class: "s-title", id: "export-title" }, say("export_title")), body);
+  shown.addEventListener("close", () => shown.remove());
+  try {
+    const formats = await ask("export_formats", { dataset });
+    const write = (chosen) => save({ ask, say, language, dataset, chosen, body, close });
+    fill(body, form(formats, say, write, close));
+    document.body.append(shown);
+    shown.showModal();
+  } catch (error) {
+    showCard(error);
+  }
+}
+
+function form(formats, say, write, close) {
+  const usual = formats.find((one) => one.fits);
+  const choices = formats.map((one) => choice(one, one === usual, say));
+  const begin = h("button", { type: "submit", class: "s-button s-first", disabled: !usual, title: usual ? "" : say("export_nothing") }, say("export_begin"));
+  const chosen = () => formats[choices.findIndex((one) => one.querySelector("input").checked)];
+  return h("form", { method: "dialog", onsubmit: (event) => (event.preventDefault(), write(chosen())) },
+    h("fieldset", { class: "export-formats" }, h("legend", { class: "s-quiet" }, say("export_format")), choices),
+    h("p", { class: "s-quiet" }, say("export_promise")),
+    h("div", { class: "s-dialog-acts" }, h("button", { type: "button", class: "s-button s-plain", onclick: close }, say("cancel")), begin));
+}
+
+function choice({ format, suffix, fits, lossy, reason }, isChosen, say) {
+  const lost = lossy.map((name) => say(`lost_${name}`)).join(say("list_comma"));
+  return h("label", { class: "export-format" },
+    h("input", { type: "radio", name: "export-format", checked: isChosen, disabled: !fits }),
+    h("span", {},
+      h("span", { class: "s-heading" }, say(`format_${format}`), " ", h("span", { class: "s-term" }, suffix)),
+      h("span", { class: "s-quiet" }, say(`export_${format}`)),
+      !fits && h("span", { class: "s-quiet export-refused" }, reason),
+      fits && lost && h("span", { class: "s-quiet" }, say("export_leaves_out", { lost }))));
+}
+
+async function save({ ask, say, language, dataset, chosen, body, close }) {
+  try {
+    const written = await ask("export_rows", { dataset, format: chosen.format, suffix: chosen.suffix });
+    const link = h("a", { class: "s-button s-first", href: written.url, download: written.name }, say("export_download", { name: written.name }));
+    fill(body,
+      h("p", { class: "s-text" }, say("export_done", { count: count(written.rows, language) })),
+      h("p", { class: "s-quiet" }, say("export_where"), " ", h("code", { class: "notranslate" }, written.path)),
+      h("div", { class: "s-dialog-acts" }, link, h("button", { type: "button", class: "s-button", onclick: close }, say("close"))));
+    link.click();
+  } catch (error) {
+    showCard(error);
+  }
+}

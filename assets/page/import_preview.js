@@ -1,0 +1,118 @@
+// How a file is understood, before any of it comes in: columns, first rows, and what is left out.
+
+import { fill, h } from "./dom.js";
+import { showCard } from "./notices.js";
+import { count } from "./numbers.js";
+
+/** Fields that a person may point at a column, in the order of a row. */
+const FIELDS = ["messages", "system", "history", "prompt", "input", "response", "chosen", "rejected", "text", "notes", "tags", "status"];
+const ALWAYS = ["system", "prompt", "response"];
+
+export class Preview {
+  constructor({ say, language, dataset, name, found, change, begin }) {
+    Object.assign(this, { say, language, dataset, name, change, begin });
+    this.columns = h("fieldset", { class: "import-columns" });
+    this.sample = h("div", { class: "import-sample", tabindex: "0", role: "region", "aria-label": say("import_sample") });
+    this.left = h("div", {});
+    this.understood = h("p", { class: "s-quiet" });
+    this.target = this.naming();
+    this.reviewed = this.reviewing();
+    this.button = h("button", { type: "button", class: "s-button s-first", onclick: () => this.start() });
+    this.element = h("div", { class: "import-preview" }, this.understood, this.target, this.columns, this.sample, this.left, this.reviewed);
+    this.update(found);
+  }
+
+  naming() {
+    if (this.dataset) return null;
+    const suggested = this.name.replace(/\.[^.]+$/, "");
+    this.named = h("input", { class: "s-input notranslate", translate: "no", spellcheck: "false", autocomplete: "off", value: suggested, maxlength: "80", oninput: () => this.showButton() });
+    return h("label", { class: "s-field" }, h("span", {}, this.say("import_into")), this.named);
+  }
+
+  reviewing() {
+    const option = (value, key, isChosen) => h("label", { class: "import-choice" },
+      h("input", { type: "radio", name: "import-status", value, checked: isChosen }), this.say(key));
+    return h("fieldset", { class: "import-status" },
+      h("legend", { class: "s-quiet" }, this.say("import_status")),
+      option("ready", "import_as_reviewed", true), option("draft", "import_as_drafts", false));
+  }
+
+  /** Show what the studio found in the file. */
+  update(found) {
+    this.found = found;
+    this.understood.textContent = this.say("import_understood", {
+      name: this.name, format: this.say(`format_${found.format}`), encoding: found.encoding.toUpperCase(),
+    });
+    fill(this.columns, h("legend", { class: "s-quiet" }, this.say("import_columns")), this.selects());
+    fill(this.sample, table(found.rows, this.say));
+    fill(this.left, this.leftOut());
+    this.showButton();
+  }
+
+  refuse(error) {
+    showCard(error);
+    this.update(this.found);
+  }
+
+  selects() {
+    const { mapping, columns } = this.found;
+    const shown = FIELDS.filter((field) => mapping[field] || (ALWAYS.includes(field) && !mapping.messages && !mapping.text));
+    const more = FIELDS.filter((field) => !shown.includes(field));
+    return [
+      shown.map((field) => this.select(field, columns, mapping[field] ?? "")),
+      h("details", {}, h("summary", {}, this.say("import_more_columns")), more.map((field) => this.select(field, columns, ""))),
+    ];
+  }
+
+  select(field, columns, chosen) {
+    const options = ["", ...columns].map((column) => h("option", { value: column, selected: column === chosen }, column || this.say("import_no_column")));
+    const choose = h("select", { class: "s-input notranslate", translate: "no", data: { field }, onchange: () => this.change(this.mapping(field, choose.value)) }, options);
+    return h("label", { class: "s-field" }, h("span", {}, this.say(`field_${field}`)), choose);
+  }
+
+  /** All fields as they are chosen now; a column that `field` takes is taken from any other. */
+  mapping(field, column) {
+    const kept = Object.entries(this.found.mapping).filter(([name, used]) => name !== field && used !== column);
+    return { ...Object.fromEntries(kept), [field]: column };
+  }
+
+  leftOut() {
+    const { skipped, skipped_count: total } = this.found;
+    if (!total) return h("p", { class: "s-quiet" }, this.say("import_all_good"));
+    const lines = skipped.map(({ row, column, reason }) => h("li", {},
+      h("span", { class: "s-pill" }, this.say("import_line", { row })), " ", column && h("bdi", { class: "notranslate" }, column), column && ": ", reason));
+    return h("details", { class: "import-left" },
+      h("summary", {}, this.say("import_left_out", { count: count(total, this.language) })),
+      h("ul", {}, lines),
+      total > skipped.length && h("p", { class: "s-quiet" }, this.say("import_and_more", { count: count(total - skipped.length, this.language) })));
+  }
+
+  showButton() {
+    const { good } = this.found;
+    const isNamed = this.dataset || this.named.value.trim();
+    this.button.textContent = this.say("import_begin", { count: count(good, this.language) });
+    this.button.disabled = good === 0 || !isNamed;
+    this.button.title = good === 0 ? this.say("import_nothing") : isNamed ? "" : this.say("import_needs_name");
+  }
+
+  start() {
+    this.button.disabled = true;
+    const drafts = this.reviewed.querySelector("input:checked").value === "draft";
+    this.begin({ dataset: this.dataset || this.named.value.trim(), mapping: this.found.mapping, drafts });
+  }
+}
+
+/** The first rows as they will be. */
+function table(rows, say) {
+  const hasSystem = rows.some((row) => row.system);
+  const head = [hasSystem && "field_system", "field_prompt", "field_response"].filter(Boolean);
+  const cell = (text) => h("td", { class: "notranslate", translate: "no", dir: "auto" }, short(text));
+  return h("table", {},
+    h("caption", { class: "s-quiet" }, say("import_sample")),
+    h("thead", {}, h("tr", {}, head.map((key) => h("th", { scope: "col" }, say(key))))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, hasSystem && cell(row.system), cell(row.prompt), cell(row.response)))));
+}
+
+function short(text) {
+  return text.length > 280 ? `${text.slice(0, 280)}…` : text;
+}
