@@ -218,10 +218,15 @@ def lesson_problem(body: Body) -> str | None:
 
 def dataset_version(rows: Iterable[Row]) -> str:
     """SHA-256 (64 hex digits) over bodies and splits of the ready rows, in their order."""
+    lessons = sorted((row for row in rows if row.trains), key=lambda row: row.position)
+    return version_of((row.split.value, row.body.canonical()) for row in lessons)
+
+
+def version_of(lessons: Iterable[tuple[str, bytes]]) -> str:
+    """:func:`dataset_version` of splits and canonical bodies, where these are at hand already."""
     digest = hashlib.sha256()
-    for row in sorted((r for r in rows if r.trains), key=lambda r: r.position):
-        body = row.body.canonical()
-        digest.update(f"{row.split.value} {len(body)}\n".encode())
+    for split, body in lessons:
+        digest.update(f"{split} {len(body)}\n".encode())
         digest.update(body)
     return digest.hexdigest()
 

@@ -10,15 +10,16 @@ DEFAULT_CHECK_SHARE = 0.1
 """Share of rows held back for the curve when nobody says otherwise."""
 
 
-def group_of(body: Body) -> str:
+def group_of(body: Body, row: str = "") -> str:
     """A key (16 hex digits) that near-duplicate rows share: the question, without its dress.
 
     Case, width (NFKC), punctuation and spaces do not count. Two rows that ask the same thing must
-    never stand on both sides of a split: the answer to one gives the other away.
+    never stand on both sides of a split: the answer to one gives the other away. A row that asks
+    nothing yet is nobody's duplicate: its own id, ``row``, stands for a question.
     """
     asked = " ".join(m.content for m in body.messages if m.role == "user") or body.response
     bare = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", asked).casefold())
-    return hashlib.sha256((bare or asked).encode()).hexdigest()[:16]
+    return hashlib.sha256((bare or asked.strip() or row).encode()).hexdigest()[:16]
 
 
 def place(salt: str, group: str) -> float:

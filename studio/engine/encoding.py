@@ -163,6 +163,10 @@ class Encoder:
             raise encoded
         return encoded.ids
 
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each of ``texts`` makes, typed anywhere in a row."""
+        return [len(found.ids) for found in self._encode([_Text(text, []) for text in texts])]
+
     def pieces(self, encoded: Encoded) -> list[dict[str, str]]:
         """The tokens as ``{"text", "role"}``, role ``context``, ``trained`` or ``cut``.
 

@@ -38,7 +38,7 @@ class Cancelled(Exception):
 
 @dataclass(slots=True)
 class Bench:
-    """What the engine keeps between requests: the run that was opened last."""
+    """What the engine keeps between requests: the run and the tokenizer that were opened last."""
 
     opened: Opened | None = None
 
@@ -49,6 +49,14 @@ class Bench:
             self.opened = open_run(run)
         return self.opened
 
+
+    def encoder(self, folder: Path) -> Encoder:
+        """The encoder of the model in ``folder``, read unless it is at hand and still the same."""
+        stamp = max((file.stat().st_mtime_ns for file in folder.glob("*")), default=0)
+        if self.reading is None or self.reading[:2] != (folder, stamp):
+            self.reading = None
+            self.reading = (folder, stamp, Encoder(load_tokenizer(folder)))
+        return self.reading[2]
 
 def add_starter(_: Bench, unwanted: Unwanted, *, target: str) -> Answer:
     """Convert the packaged starter into the new folder ``target``, unless it is there."""
@@ -129,7 +137,7 @@ def tokens(_: Bench, __: Unwanted, *, folder: str, cache: str, rows: Sequence[Js
     Rows are cut where a run with the usual settings cuts them. ``cache`` keeps sheets.
     """
     place = Path(folder)
-    encoder = Encoder(load_tokenizer(place))
+    encoder = bench.encoder(place)
     context = cached_sheet(place, Path(cache)).context
     limit = min(plans.LONGEST, context or plans.LONGEST)
     bodies = [Body.from_json(row["body"]) for row in rows]
@@ -167,6 +175,12 @@ def compare(
 
 
 def _fitting(pair: Pair, messages: Sequence[Message], sampling: Sampling) -> Sampling:
+def count(bench: Bench, _: Unwanted, *, folder: str, texts: Sequence[str]) -> Answer:
+    """How many word pieces each of ``texts`` makes by itself, with no template around it."""
+    yield from ()
+    return bench.encoder(Path(folder)).count(texts)
+
+
     """``sampling`` with no longer an answer than the model can take in after ``messages``."""
     context = context_of(pair.installed.model.config)
     length = len(pair.encoder.prompt(messages))
@@ -198,3 +212,4 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         export,
     )
 }
+        count,

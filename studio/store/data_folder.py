@@ -12,7 +12,7 @@ import platformdirs
 from studio.core.errors import Refusal, UserMistake
 
 VARIABLE = "STUDIO_DATA_DIR"
-_FOLDERS = ("models", "runs", "exports", "locks")
+_FOLDERS = ("models", "runs", "exports", "uploads", "locks")
 _MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs"}
 
@@ -70,6 +70,11 @@ class DataFolder:
     def backups(self) -> Path:
         """Copies of the database from before each migration."""
         return self.root / "backups"
+
+    @property
+    def uploads(self) -> Path:
+        """What a browser sent to be read; emptied when the web server starts."""
+        return self.root / "uploads"
 
     @property
     def sheets(self) -> Path:

@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from studio.core.errors import UserMistake
 from studio.store.database import Database
@@ -46,15 +46,8 @@ class Datasets:
 
     def create(self, name: str) -> Dataset:
         """A new, empty dataset; raises UserMistake for a name that is taken or none."""
-        clean = clean_name(name)
-        made = Dataset(secrets.token_hex(8), clean, secrets.token_hex(16), self._database.now())
         with self._database.write() as connection:
-            _check_free(connection, clean)
-            connection.execute(
-                "INSERT INTO datasets VALUES (:id, :name, :salt, :created, NULL)",
-                {"id": made.id, "name": clean, "salt": made.salt, "created": made.created},
-            )
-        return made
+            return _create(connection, name, self._database.now())
 
     def get(self, name_or_id: str) -> Dataset:
         """A dataset by its id, also from the trash, or by its name.
@@ -101,18 +94,36 @@ class Datasets:
             return _find(connection, dataset.id)
 
 
-def _find(connection: sqlite3.Connection, name_or_id: str) -> Dataset:
+def find_or_create(connection: sqlite3.Connection, name_or_id: str, now: float) -> Dataset:
+    """The dataset of that id or name, made if there is none."""
+    return _sought(connection, name_or_id) or _create(connection, name_or_id, now)
+
+
+def _create(connection: sqlite3.Connection, name: str, now: float) -> Dataset:
+    clean = clean_name(name)
+    _check_free(connection, clean)
+    made = Dataset(secrets.token_hex(8), clean, secrets.token_hex(16), now)
+    connection.execute("INSERT INTO datasets VALUES (?, ?, ?, ?, ?)", astuple(made))
+    return made
+
+
+def _sought(connection: sqlite3.Connection, name_or_id: str) -> Dataset | None:
     name = unicodedata.normalize("NFC", name_or_id.strip())
     found = connection.execute(
         "SELECT * FROM datasets WHERE id = :id OR (name = :name AND trashed IS NULL)"
         " ORDER BY id = :id DESC LIMIT 1",
         {"id": name_or_id, "name": name},
     ).fetchone()
+    return None if found is None else Dataset(*found)
+
+
+def _find(connection: sqlite3.Connection, name_or_id: str) -> Dataset:
+    found = _sought(connection, name_or_id)
     if found is None:
         known = connection.execute("SELECT name FROM datasets WHERE trashed IS NULL ORDER BY name")
         names = ", ".join(record["name"] for record in known)
         raise UserMistake("datasets.unknown", name=name_or_id, known=names or "–")
-    return Dataset(*found)
+    return found
 
 
 def _check_free(connection: sqlite3.Connection, name: str) -> None:

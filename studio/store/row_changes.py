@@ -76,7 +76,7 @@ def save(
     wanted = replace(row, **change.given())
     with editing(connection, row.dataset, "edit", stamp) as edit:
         if wanted != row:
-            group = row.group if wanted.body == row.body else group_of(wanted.body)
+            group = row.group if wanted.body == row.body else group_of(wanted.body, row.id)
             _write(edit, replace(wanted, group=group))
             if change.split is not None:
                 edit.follow(group, change.split)
@@ -112,11 +112,12 @@ def _dataset_of(connection: sqlite3.Connection, row_ids: Sequence[str]) -> str:
 
 
 def _new_record(draft: NewRow, salt: str, examined: Collection[str]) -> dict[str, Any]:
-    group = group_of(draft.body)
+    row_id = secrets.token_hex(8)
+    group = group_of(draft.body, row_id)
     # What is made from an exam question is made to be learned from.
     place = Split.TRAIN if group in examined else split_of(salt, group)
     return {
-        "id": secrets.token_hex(8),
+        "id": row_id,
         "status": draft.status,
         "split": draft.split or place,
         "similar": group,

@@ -8,7 +8,18 @@ from dataclasses import replace
 
 from studio.core.errors import UserMistake
 from studio.core.rows import Body, Row, Split, Status
-from studio.store.row_values import COLUMNS, Counts, Page, Past, Query, Sort, folded, read_row
+from studio.store.row_values import (
+    COLUMNS,
+    Counts,
+    Listing,
+    Page,
+    Past,
+    Place,
+    Query,
+    Sort,
+    folded,
+    read_row,
+)
 
 _ORDERS = {
     Sort.POSITION: "position",
@@ -109,6 +120,54 @@ def counts_of(connection: sqlite3.Connection, dataset: str) -> Counts:
         if is_status == Status.READY:
             ready[Split(is_split)] += count
     return Counts(status.total(), dict(status), dict(split), dict(ready), trashed)
+
+
+def listing_of(connection: sqlite3.Connection, dataset: str, query: Query) -> Listing:
+    """The page that ``query`` asks for, with its rows' places, counts and what can be undone."""
+    page = page_of(connection, dataset, query)
+    stacks = {
+        record["stack"]
+        for record in connection.execute(
+            "SELECT DISTINCT stack FROM operations WHERE dataset = ? AND stack IS NOT NULL",
+            (dataset,),
+        )
+    }
+    return Listing(
+        page=page,
+        numbers=_numbers(connection, dataset, page.rows),
+        counts=counts_of(connection, dataset),
+        can_undo="done" in stacks,
+        can_redo="undone" in stacks,
+        mark=last_operation(connection, dataset),
+    )
+
+
+def last_operation(connection: sqlite3.Connection, dataset: str) -> int:
+    """The number of the last operation on ``dataset``, or 0."""
+    last = "SELECT COALESCE(MAX(id), 0) FROM operations WHERE dataset = ?"
+    return int(connection.execute(last, (dataset,)).fetchone()[0])
+
+
+def place_of(connection: sqlite3.Connection, row_id: str) -> tuple[Row, Place]:
+    """The row and where it stands; raises UserMistake ``rows.unknown``."""
+    record = _record(connection, row_id)
+    row = read_row(record)
+    (number,) = _numbers(connection, row.dataset, [row])
+    return row, Place(number, record["trashed"] is not None)
+
+
+def _numbers(connection: sqlite3.Connection, dataset: str, rows: Sequence[Row]) -> tuple[int, ...]:
+    """The place of each of ``rows`` among the living rows, counted once along the dataset."""
+    numbers, start, number = {}, 0, 1
+    for position in sorted({row.position for row in rows}):
+        between = connection.execute(
+            "SELECT COUNT(*) FROM rows WHERE dataset = ? AND trashed IS NULL"
+            " AND position >= ? AND position < ?",
+            (dataset, start, position),
+        )
+        number += int(between.fetchone()[0])
+        numbers[position], start = number, position
+    return tuple(numbers[row.position] for row in rows)
 
 
 def row_after(connection: sqlite3.Connection, row_id: str, operation: int) -> Row:

@@ -65,6 +65,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands: its ``number`` among the living rows, from 1, and whether it is one.
+
+    The number of a row in the trash is the one that it would have again.
+    """
+
+    number: int
+    trashed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many living rows a dataset has, in all and of each status and split."""
 
@@ -73,6 +84,22 @@ class Counts:
     split: Mapping[Split, int]
     ready: Mapping[Split, int]
     trashed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page with everything around it, as of one moment.
+
+    ``numbers`` are the places of the page's rows; ``mark`` is the dataset's last operation, 0
+    without any: where it has not changed, nothing has.
+    """
+
+    page: Page
+    numbers: tuple[int, ...]
+    counts: Counts
+    can_undo: bool
+    can_redo: bool
+    mark: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,19 @@ from collections.abc import Iterable, Sequence
 from studio.core.rows import NewRow, Row, Status
 from studio.store import row_changes, row_reading, undo
 from studio.store.database import Database
+from studio.store.datasets import Dataset, find_or_create
 from studio.store.edits import Operate, Stamp, once, outcome_of
-from studio.store.row_values import Change, Counts, Outcome, Page, Past, Query, Saved
+from studio.store.row_values import (
+    Change,
+    Counts,
+    Listing,
+    Outcome,
+    Page,
+    Past,
+    Place,
+    Query,
+    Saved,
+)
 
 
 class Rows:
@@ -24,6 +35,18 @@ class Rows:
         """Append rows, all or none: an error that ``drafts`` raises leaves nothing behind."""
         stamp = self._stamp(author)
         return self._once(key, dataset, lambda c: row_changes.append(c, dataset, drafts, stamp))
+
+    def take_in(
+        self, name: str, drafts: Iterable[NewRow], *, key: str, author: str = ""
+    ) -> tuple[Dataset, Outcome]:
+        """Append rows to the dataset of that name, made if new: all or nothing, as :meth:`add`."""
+        stamp = self._stamp(author)
+        with self._database.write() as connection:
+            home = find_or_create(connection, name, stamp.at)
+            operation = once(
+                connection, key, home.id, lambda c: row_changes.append(c, home.id, drafts, stamp)
+            )
+            return home, outcome_of(connection, operation)
 
     def save(
         self, row_id: str, change: Change, *, revision: int, key: str, author: str = ""
@@ -86,6 +109,21 @@ class Rows:
         """A stretch of the rows that ``query`` finds."""
         with self._database.read() as connection:
             return row_reading.page_of(connection, dataset, query)
+
+    def listing(self, dataset: str, query: Query) -> Listing:
+        """The same with all that stands around it on a page, as of one moment."""
+        with self._database.read() as connection:
+            return row_reading.listing_of(connection, dataset, query)
+
+    def place(self, row_id: str) -> tuple[Row, Place]:
+        """A row, also from the trash, and where it stands; raises UserMistake ``rows.unknown``."""
+        with self._database.read() as connection:
+            return row_reading.place_of(connection, row_id)
+
+    def mark(self, dataset: str) -> int:
+        """The number of the last operation on a dataset, 0 without any."""
+        with self._database.read() as connection:
+            return row_reading.last_operation(connection, dataset)
 
     def living(self, dataset: str) -> tuple[Row, ...]:
         """All rows but those in the trash, in their order and as of one moment."""

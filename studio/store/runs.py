@@ -5,7 +5,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from studio.core.errors import UserMistake
@@ -90,6 +90,17 @@ class Runs:
                 (run_id,),
             )
             return tuple(record["id"] for record in found)
+
+    def taught_by(self, row_ids: Sequence[str]) -> tuple[RunEntry, ...]:
+        """The runs that learned from any of these rows, also those in the trash."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                f"{_ENTRIES} WHERE runs.id IN (SELECT run FROM learned JOIN rows"
+                " ON rows.number = learned.row WHERE rows.id IN (SELECT value FROM json_each(?)))"
+                " ORDER BY number",
+                (json.dumps(list(row_ids)),),
+            )
+            return tuple(RunEntry(*record) for record in found)
 
     def rename(self, name_or_id: str, name: str) -> RunEntry:
         """Give a run another name; several may bear the same."""

@@ -4,13 +4,13 @@ A version is kept as a place in history. Going back is one operation, and can be
 """
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 from studio.core.errors import UserMistake
-from studio.core.rows import Row, dataset_version
+from studio.core.rows import Row, version_of
 from studio.store.database import Database
 from studio.store.edits import Edit, Stamp, editing, once, outcome_of
-from studio.store.row_reading import ready_rows
+from studio.store.row_reading import last_operation, ready_rows
 from studio.store.row_values import Outcome
 
 _FIRST_LINE_SINCE = """
@@ -58,29 +58,24 @@ class Versions:
     def current(self, dataset: str) -> str:
         """The version that the dataset is at (64 hex digits)."""
         with self._database.read() as connection:
-            operation = _last_operation(connection, dataset)
+            operation = last_operation(connection, dataset)
             seen, version = self._known.get(dataset, (-1, ""))
             known = version if seen == operation else _pinned(connection, dataset, operation)
             if known is not None:
                 return known
-            rows = ready_rows(connection, dataset)
-        return self._hash(dataset, operation, rows)
+            return self._found(connection, dataset).version
 
     def pin(self, dataset: str) -> Pinned:
         """Write the current version down, so that it can be restored."""
         with self._database.read() as connection:
-            operation = _last_operation(connection, dataset)
-            rows = ready_rows(connection, dataset)
-        version = self._hash(dataset, operation, rows)
-        pinned = Version(dataset, version, operation, len(rows), 0, self._database.now())
-        with self._database.write() as connection:
-            connection.execute(
-                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (dataset, version) DO UPDATE SET operation = excluded.operation,"
-                " erased = 0, at = excluded.at",
-                (dataset, version, operation, pinned.rows, 0, pinned.at),
-            )
-        return Pinned(pinned, rows)
+            version, rows = self._found(connection, dataset), ready_rows(connection, dataset)
+        return Pinned(self._keep(version), rows)
+
+    def write_down(self, dataset: str) -> Version:
+        """As :meth:`pin`, for those who need no rows."""
+        with self._database.read() as connection:
+            version = self._found(connection, dataset)
+        return self._keep(version)
 
     def list(self, dataset: str) -> tuple[Version, ...]:
         """The versions that were written down, latest first."""
@@ -101,10 +96,22 @@ class Versions:
             operation = once(connection, key, dataset, lambda c: _restore(c, wanted, stamp))
             return outcome_of(connection, operation)
 
-    def _hash(self, dataset: str, operation: int, rows: tuple[Row, ...]) -> str:
-        version = dataset_version(rows)
+    def _found(self, connection: sqlite3.Connection, dataset: str) -> Version:
+        operation = last_operation(connection, dataset)
+        version = _hash(connection, dataset)
         self._known[dataset] = (operation, version)
-        return version
+        return Version(dataset, version, operation, _ready(connection, dataset), 0, 0.0)
+
+    def _keep(self, version: Version) -> Version:
+        kept = replace(version, at=self._database.now())
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (dataset, version) DO UPDATE SET operation = excluded.operation,"
+                " erased = 0, at = excluded.at",
+                astuple(kept),
+            )
+        return kept
 
 
 def _restore(connection: sqlite3.Connection, version: Version, stamp: Stamp) -> int:
@@ -127,9 +134,19 @@ def _bring_back(edit: Edit, version: int, at: float) -> None:
     edit.unite(lead="status <> 'ready', position")
 
 
-def _last_operation(connection: sqlite3.Connection, dataset: str) -> int:
-    last = "SELECT COALESCE(MAX(id), 0) FROM operations WHERE dataset = ?"
-    return int(connection.execute(last, (dataset,)).fetchone()[0])
+def _hash(connection: sqlite3.Connection, dataset: str) -> str:
+    """The version of the ready rows; bodies are stored in their canonical form."""
+    ready = connection.execute(
+        "SELECT split, CAST(body AS BLOB) FROM rows"
+        " WHERE dataset = ? AND trashed IS NULL AND status = 'ready' ORDER BY position",
+        (dataset,),
+    )
+    return version_of((split, body) for split, body in ready)
+
+
+def _ready(connection: sqlite3.Connection, dataset: str) -> int:
+    count = "SELECT COUNT(*) FROM rows WHERE dataset = ? AND trashed IS NULL AND status = 'ready'"
+    return int(connection.execute(count, (dataset,)).fetchone()[0])
 
 
 def _pinned(connection: sqlite3.Connection, dataset: str, operation: int) -> str | None:

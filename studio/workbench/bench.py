@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import psutil
 
 from studio.jobs.processes import Launcher, Spawner
 from studio.jobs.trainers import Trainers
@@ -15,31 +17,48 @@ from studio.store.rows import Rows
 from studio.store.runs import Runs
 from studio.store.versions import Versions
 from studio.workbench.compare import CompareService
+from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.methods import MethodService
 from studio.workbench.models import ModelService
 from studio.workbench.orders import OrderService
 from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
+from studio.workbench.tasks import Tasks
+
+Json = dict[str, Any]
 
 
 class Workbench:
-    """What people can ask of the studio. Close it to end its engine; trainers live on."""
+    """What people can ask of the studio. Close it to end engine and tasks; trainers live on."""
 
-    def __init__(self, data: DataFolder, launcher: Launcher | None = None) -> None:
-        """``launcher`` starts engine and trainers; without one, fresh interpreters do."""
+    def __init__(
+        self,
+        data: DataFolder,
+        launcher: Launcher | None = None,
+        *,
+        engine: EngineRoom | None = None,
+    ) -> None:
+        """``launcher`` starts engine and trainers; without one, fresh interpreters do.
+
+        ``engine`` answers in the place of one that is started when it is needed.
+        """
         database = Database(data.database)
         self._database = database
         index, datasets = Runs(database), Datasets(database)
+        models = Models(database)
         self.data = data
-        self.engine = EngineRoom(data, launcher)
-        self.models = ModelService(data, Models(database), self.engine)
+        self.engine = engine or EngineRoom(data, launcher)
+        self.tasks = Tasks()
+        self.desk = DeskService(data, models, datasets)
+        self.models = ModelService(data, models, self.engine)
         self.methods = MethodService(self.models)
         self.rows = RowService(
             data,
             datasets,
             Rows(database),
             Versions(database),
+            index,
             self.engine,
             self.models,
         )
@@ -52,6 +71,29 @@ class Workbench:
     def open(cls, folder: Path | None = None, launcher: Launcher | None = None) -> Self:
         """The workbench over ``folder``, or over the usual data folder."""
         return cls(DataFolder.open(folder), launcher)
+
+    def status(self) -> Json:
+        """What is going on, cheap enough to be asked every second.
+
+        ``{"model", "dataset", "run", "memory": {"used_bytes", "total_bytes"}, "device", "tasks",
+        "mark", "runs", "datasets"}``; ``mark`` changes with each change of the dataset.
+        """
+        desk, memory = self.desk.get(), psutil.virtual_memory()
+        model, dataset = desk["model"], desk["dataset"]
+        return {
+            "model": self.models.show(model) if model else None,
+            "dataset": self.rows.show(dataset) if dataset else None,
+            "run": self.runs.living(),
+            "memory": {
+                "used_bytes": memory.total - memory.available,
+                "total_bytes": memory.total,
+            },
+            "device": self.engine.device_owner(),
+            "tasks": self.tasks.list(),
+            "mark": self.rows.rows.mark(dataset) if dataset else 0,
+            "runs": len(self.runs.index.list()),
+            "datasets": len(self.rows.datasets.list()),
+        }
 
     def erase(self, row_ids: Sequence[str]) -> EraseReport:
         """Remove rows for good, from everywhere in the data folder.
@@ -67,8 +109,10 @@ class Workbench:
             return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 
     def close(self) -> None:
-        """Give the engine's memory back."""
+        """End what goes on, and give the engine's memory back."""
+        self.tasks.end()
         self.engine.close()
+        self.tasks.wait()
 
     def __enter__(self) -> Self:
         return self

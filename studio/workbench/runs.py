@@ -62,6 +62,12 @@ class RunService:
         """All living runs, briefly."""
         return [self._brief(entry) for entry in self.index.list()]
 
+    def living(self) -> Json | None:
+        """The run that has a process, briefly; there is one device, so there is one run."""
+        living = {run.id for run in self.trainers.adopt()}
+        found = next((entry for entry in self.index.list() if entry.id in living), None)
+        return None if found is None else self._brief(found)
+
     def show(self, wanted: str) -> Json:
         """Everything about a run: recipe, plan, curves, and the hash of its result."""
         entry = self.index.get(wanted)

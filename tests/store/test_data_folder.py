@@ -21,7 +21,7 @@ def mode(path: Path) -> int:
 def test_the_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
     folder = DataFolder.open(tmp_path / "a" / "data")
     made = {path.name for path in folder.root.iterdir()}
-    assert made == {"models", "runs", "exports", "locks"}
+    assert made == {"models", "runs", "exports", "uploads", "locks"}
     assert {mode(path) for path in (folder.root, *folder.root.iterdir())} == {0o700}
 
 

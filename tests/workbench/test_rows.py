@@ -6,7 +6,7 @@ import pytest
 from studio.core.errors import UserMistake
 from studio.core.rows import NewRow
 from studio.store.exports import listed_rows
-from studio.workbench import rows as service
+from studio.workbench.lessons import PORTION
 from tests.store.sample_rows import ask, ready
 from tests.workbench.workshop import Workshop
 
@@ -68,7 +68,7 @@ def test_an_export_that_cannot_be_written_is_told_with_its_cause(
 
 
 def test_many_rows_go_to_the_engine_in_portions(workshop: Workshop, tmp_path: Path) -> None:
-    many = service._PORTION + 1
+    many = PORTION + 1
     workshop.fill("many", [ready(number) for number in range(many)])
     model = tmp_path / "model"
     model.mkdir()

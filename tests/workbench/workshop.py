@@ -55,6 +55,12 @@ class FakeAnswer(Iterator[Json]):
     def __init__(self, events: list[Json], result: Any) -> None:
         self._events, self._end, self.result = iter(events), result, None
 
+    def __enter__(self) -> "FakeAnswer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def __next__(self) -> Json:
         for event in self._events:
             return event
@@ -101,6 +107,7 @@ class Workshop:
             Datasets(database),
             Rows(database),
             Versions(database),
+            self.index,
             self.engine,
             self.models,
         )

@@ -1,0 +1,230 @@
+"""Rows in and out by file, and what to look at before they are shared or learned."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from studio.core.errors import UserMistake
+from studio.core.rows import Body, NewRow, Row, Status
+from studio.data import exporting, importing, privacy
+from studio.data.checks import Finding, check
+from studio.data.exporting import Choice
+from studio.data.reading import Reading, Skip
+from studio.store.atomic import write_bytes
+from studio.store.exports import list_rows
+from studio.workbench.library import Library
+from studio.workbench.models import Told, unheard
+
+Json = dict[str, Any]
+
+PRIVACY = tuple(privacy.PRIVATE)
+"""The checks that look for what gives a person away."""
+
+SHOWN_ROWS, SHOWN_SKIPS, SHOWN_FINDINGS = 10, 200, 200
+_SHOWN_TEXT = 1000
+"""Characters of one text in a preview."""
+
+_AROUND = 30
+"""Characters shown on either side of what a check has found."""
+
+_STRIDE = 500
+"""Rows between two signs of progress."""
+
+
+class Transfer(Library):
+    """Files to rows and rows to files."""
+
+    __slots__ = ()
+
+    def preview(self, file: Path, mapping: Mapping[str, str] | None = None) -> Json:
+        """How ``file`` would be imported: its first rows, and what would not come in and why.
+
+        Nothing is stored. ``mapping`` says ``{field: column}`` where the guess is wrong.
+        """
+        reading = importing.read(file, mapping=mapping)
+        return {
+            **_understood(reading),
+            "container": reading.container,
+            "columns": list(dict.fromkeys((*reading.mapping.values(), *reading.ignored))),
+            "good": len(reading.rows),
+            "skipped": [_skipped(skip) for skip in reading.skipped[:SHOWN_SKIPS]],
+            "skipped_count": len(reading.skipped),
+            "reasons": dict(Counter(skip.reason for skip in reading.skipped)),
+            "rows": [_previewed(row) for row in reading.rows[:SHOWN_ROWS]],
+        }
+
+    def import_file(
+        self,
+        file: Path,
+        dataset: str,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        drafts: bool = False,
+        told: Told = unheard,
+    ) -> Json:
+        """Append the good rows of ``file`` to ``dataset``, made if new: all of them or none.
+
+        ``drafts`` leaves them to be reviewed. Whatever ``told`` raises ends the import without a
+        trace. Returns ``{"dataset", "version", "imported", "skipped", "mapping", ...}`` with the
+        first ``findings`` of :data:`PRIVACY` in these rows; reasons are errors as JSON.
+        """
+
+        def read(done: int, total: int) -> None:
+            told({"step": "read", "done": done, "total": total, "unit": "characters"})
+
+        reading = importing.read(file, mapping=mapping, progress=read)
+        drafted = [_named(row, file, drafts) for row in reading.rows]
+        found = _looked_through(drafted, told)
+        # The last word is told before all is saved: after that, nothing is cancelled any more.
+        key = secrets.token_hex(16)
+        home, outcome = self.rows.take_in(dataset, _counted(drafted, "store", told), key=key)
+        return {
+            "dataset": home.name,
+            "version": self.versions.write_down(home.id).version,
+            "imported": len(drafted),
+            "skipped": [_skipped(skip) for skip in reading.skipped],
+            **_understood(reading),
+            "findings": self._placed(found[:SHOWN_FINDINGS], drafted, outcome.ids),
+            "findings_count": len(found),
+        }
+
+    def findings(self, dataset: str, *, checks: Sequence[str] = PRIVACY) -> list[Json]:
+        """What ``checks`` find in the living rows, with the text around it.
+
+        ``[{"check", "row", "number", "part", "turn", "before", "found", "after"}]``.
+        """
+        rows = self.rows.living(self.datasets.get(dataset).id)
+        numbered = {row.id: (number, row) for number, row in enumerate(rows, 1)}
+        shown = []
+        for finding in check(rows, checks):
+            number, row = numbered[finding.row]
+            shown.append(_shown(finding, row.body, number))
+        return shown
+
+    def formats(self, dataset: str) -> list[Json]:
+        """``[{"format", "suffix", "lossy", "problem"}]``: what the rows can be written as.
+
+        ``problem`` is an error as JSON where the format would lose something of them.
+        """
+        rows = self.rows.living(self.datasets.get(dataset).id)
+        return [_choice(choice) for choice in exporting.choices(rows)]
+
+    def export_file(self, dataset: str, file: Path, *, format: str = "") -> Json:
+        """Write all living rows of ``dataset`` to ``file``; returns what was written, and how.
+
+        Raises UserMistake where nothing can be written, Refusal for what the format would lose.
+        """
+        home = self.datasets.get(dataset)
+        rows = self.rows.living(home.id)
+
+        def save(path: Path, data: bytes) -> None:
+            if path.resolve().is_relative_to(self.data.exports.resolve()):
+                list_rows(path, [row.id for row in rows])
+            write_bytes(path, data)
+
+        try:
+            written = exporting.export(rows, file.expanduser(), format, save=save)
+        except OSError as error:
+            cause = str(error.strerror)
+            raise UserMistake("data.unwritable_file", name=str(file), cause=cause) from error
+        return asdict(written) | {"dataset": home.name, "path": str(written.path)}
+
+    def _placed(
+        self, findings: Sequence[Finding], drafts: Sequence[NewRow], ids: Sequence[str]
+    ) -> list[Json]:
+        """Findings in drafts that now are the last rows of a dataset, by the ids they got."""
+        first = self.rows.place(ids[0])[1].number if ids else 1
+        shown = []
+        for finding in findings:
+            at = int(finding.row)
+            placed = replace(finding, row=ids[at])
+            shown.append(_shown(placed, drafts[at].body, first + at))
+        return shown
+
+
+def _looked_through(drafts: Sequence[NewRow], told: Told) -> list[Finding]:
+    """What :data:`PRIVACY` finds in rows that have no id yet: their places stand for it."""
+    found: list[Finding] = []
+    for at, draft in enumerate(_counted(drafts, "check", told)):
+        found += check([Row(str(at), "", at, draft.body)], PRIVACY)
+    return found
+
+
+def _named(row: NewRow, file: Path, drafts: bool) -> NewRow:
+    status = Status.DRAFT if drafts and row.status is Status.READY else row.status
+    return replace(row, source=row.source or file.name, status=status)
+
+
+def _counted(rows: Sequence[NewRow], step: str, told: Told) -> Iterator[NewRow]:
+    """``rows``, telling now and then how many have been taken."""
+    for done, row in enumerate(rows):
+        if done % _STRIDE == 0:
+            told({"step": step, "done": done, "total": len(rows), "unit": "rows"})
+        yield row
+    told({"step": step, "done": len(rows), "total": len(rows), "unit": "rows"})
+
+
+def _understood(reading: Reading) -> Json:
+    return {
+        "mapping": dict(reading.mapping),
+        "format": reading.format,
+        "encoding": reading.encoding,
+        "ignored": list(reading.ignored),
+    }
+
+
+def _skipped(skip: Skip) -> Json:
+    reason = UserMistake(skip.reason, **skip.facts).as_json()
+    return {"row": skip.row, "column": skip.column, "reason": reason}
+
+
+def _previewed(row: NewRow) -> Json:
+    body = row.body
+    return {
+        "system": body.system[:_SHOWN_TEXT],
+        "prompt": body.prompt[:_SHOWN_TEXT],
+        "response": body.response[:_SHOWN_TEXT],
+        "turns": len(body.messages),
+        "status": row.status.value,
+        "tags": list(row.tags),
+    }
+
+
+def _choice(choice: Choice) -> Json:
+    problem = None if choice.problem is None else choice.problem.as_json()
+    return {
+        "format": choice.format,
+        "suffix": choice.suffix,
+        "lossy": list(choice.lossy),
+        "problem": problem,
+    }
+
+
+def _shown(finding: Finding, body: Body, number: int) -> Json:
+    text = _text_of(finding, body)
+    start, end = finding.start, finding.end
+    return {
+        "check": finding.check,
+        "row": finding.row,
+        "number": number,
+        "part": finding.part,
+        "turn": finding.turn,
+        "before": text[max(0, start - _AROUND) : start],
+        "found": text[start:end],
+        "after": text[end : end + _AROUND],
+    }
+
+
+def _text_of(finding: Finding, body: Body) -> str:
+    """The text that the finding points into; nothing where it is about the row as a whole."""
+    match finding.part:
+        case "text":
+            return body.text or ""
+        case "messages":
+            return body.messages[finding.turn].content
+        case "rejected":
+            return (body.rejected or ())[finding.turn].content
+    return ""
