@@ -41,6 +41,7 @@ class Bench:
     """What the engine keeps between requests: the run and the tokenizer that were opened last."""
 
     opened: Opened | None = None
+    reading: tuple[Path, int, Encoder] | None = None
 
     def open(self, run: Path) -> Opened:
         """The run's base and result, loaded unless they are at hand and still the same."""
@@ -131,7 +132,7 @@ def sheet(_: Bench, __: Unwanted, *, folder: str, cache: str) -> Answer:
     return cached_sheet(Path(folder), Path(cache)).as_json()
 
 
-def tokens(_: Bench, __: Unwanted, *, folder: str, cache: str, rows: Sequence[Json]) -> Answer:
+def tokens(bench: Bench, _: Unwanted, *, folder: str, cache: str, rows: Sequence[Json]) -> Answer:
     """For each of ``rows`` ({"row", "body"}) its word pieces with their roles, or its error.
 
     Rows are cut where a run with the usual settings cuts them. ``cache`` keeps sheets.
