@@ -1,18 +1,34 @@
-"""How the page looks and what its head holds. Knows no tab."""
+"""How the page looks and what its head holds; all of it from this server. Knows no tab."""
 
 import json
 from typing import Any
 
-from studio.core.words import Words
+import gradio as gr
 
-STYLES = ("studio", "bar", "start", "demo", "models", "rows", "import", "export", "privacy")
+from studio.core.words import Words, assets_folder
+
+STYLES = (
+    "studio",
+    "chrome",
+    "bar",
+    "start",
+    "demo",
+    "models",
+    "rows",
+    "import",
+    "export",
+    "privacy",
+)
+_PAPER, _PAPER_DARK = "#faf8f5", "#171614"
+_INK, _INK_DARK = "#1d1b19", "#eeebe6"
 
 
 def mounting(said: Words) -> dict[str, Any]:
     """What Gradio is given when the page is mounted."""
-    links = [f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES]
     return {
-        "head": "\n".join([*links, _sentences(said)]),
+        "head": head(said),
+        "theme": theme(),
+        "favicon_path": str(assets_folder() / "page" / "icon.svg"),
         "footer_links": [],
         "run_history": False,
         "ssr_mode": False,
@@ -21,6 +37,41 @@ def mounting(said: Words) -> dict[str, Any]:
         "show_error": False,
         "max_file_size": "1gb",
     }
+
+
+def head(said: Words) -> str:
+    """Styles, sentences of the whole page, and what must be right before the first paint."""
+    links = [f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES]
+    return "\n".join(
+        [
+            f'<script src="/page/theme.js" data-language="{said.language}"></script>',
+            *links,
+            '<link rel="icon" href="/page/icon.svg" type="image/svg+xml">',
+            f'<meta name="theme-color" content="{_PAPER}" media="(prefers-color-scheme: light)">',
+            f'<meta name="theme-color" content="{_PAPER_DARK}" media="(prefers-color-scheme: dark)">',
+            '<meta name="referrer" content="no-referrer">',
+            _sentences(said),
+        ]
+    )
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's variables in our colours and the system's own faces; nothing is fetched."""
+    return gr.themes.Base(
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+        text_size="md",
+        radius_size="md",
+    ).set(
+        body_background_fill=_PAPER,
+        body_background_fill_dark=_PAPER_DARK,
+        body_text_color=_INK,
+        body_text_color_dark=_INK_DARK,
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_shadow="none",
+    )
 
 
 def _sentences(said: Words) -> str:

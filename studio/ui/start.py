@@ -4,6 +4,8 @@ from studio.core.words import Words
 from studio.ui.widget import Widget
 from studio.workbench import Workbench
 
+ID = "start"
+
 
 def build(bench: Workbench, said: Words) -> None:
     """Lay the doors out."""

@@ -17,6 +17,7 @@ from studio.store.rows import Rows
 from studio.store.runs import Runs
 from studio.store.versions import Versions
 from studio.workbench.compare import CompareService
+from studio.workbench.demo import DemoService
 from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.methods import MethodService
@@ -66,6 +67,9 @@ class Workbench:
         trainers = Trainers(data.root, launcher or Spawner())
         self.runs = RunService(data, index, datasets, self.engine, trainers)
         self.compare = CompareService(data, index, self.engine)
+        self.demo = DemoService(
+            data, self.models, self.rows, self.orders, self.runs, self.compare, self.tasks
+        )
 
     @classmethod
     def open(cls, folder: Path | None = None, launcher: Launcher | None = None) -> Self:

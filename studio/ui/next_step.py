@@ -1,0 +1,36 @@
+"""The one next step that the page holds out, from what the workbench says. Pure."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+MANY = 20
+"""Reviewed rows from which on training shows something; fewer are allowed."""
+
+
+def next_step(status: Json) -> Json:
+    """``{"key", "place", "facts"}``: the first thing of the loop that is still to be done.
+
+    ``status`` is :meth:`studio.workbench.Workbench.status`; ``key`` names a sentence under
+    ``page.bar``.
+    """
+    run, dataset = status["run"], status["dataset"]
+    if run is not None:
+        return _step("watch", "train", step=run["step"], total=run["total"])
+    if status["model"] is None:
+        return _step("choose_model", "model")
+    if dataset is None or dataset["rows"] == 0:
+        return _step("bring_rows", "data")
+    ready, drafts = (dataset["status"].get(name, 0) for name in ("ready", "draft"))
+    if drafts:
+        return _step("review", "data", drafts=drafts)
+    if ready < MANY:
+        return _step("more_rows", "data", ready=ready)
+    return _step(
+        "train" if status["runs"] == 0 else "compare",
+        "method" if status["runs"] == 0 else "compare",
+    )
+
+
+def _step(key: str, place: str, **facts: int) -> Json:
+    return {"key": f"next_{key}", "place": place, "facts": facts}

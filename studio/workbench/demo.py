@@ -1,0 +1,227 @@
+"""The two-minute demo: the starter learns a tone, then answers beside its base.
+
+Composes what the other services offer. The ids of what it has made stand in ``demo.json``; all
+else is asked of the store, so reload and restart show the same. It touches nothing but its own.
+"""
+
+import json
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.core.errors import StudioError, UserMistake
+from studio.core.words import assets_folder
+from studio.store.atomic import write_json
+from studio.store.data_folder import DataFolder
+from studio.store.datasets import Dataset
+from studio.workbench.compare import CompareService
+from studio.workbench.models import STARTER, ModelService, Told
+from studio.workbench.orders import Order, OrderService
+from studio.workbench.rows import RowService
+from studio.workbench.runs import RunService
+from studio.workbench.tasks import Tasks
+
+Json = dict[str, Any]
+
+PREPARE, WARM, ASK = "demo", "demo_warm", "demo_ask"
+DATASET = "Tone demo"
+ROWS = "tone_en.jsonl"
+METHOD = "lora"
+TRAINING = {
+    "steps": 18,
+    "batch": 4,
+    "lr": 8e-4,
+    "schedule": "linear",
+    "check": 0.0,
+    "save_every": 0,
+    "eval_every": 0,
+}
+"""Not quite two passes: the tone is unmistakable, within a minute on two quiet cores. At twice the
+rate the starter repeats the captain's greeting for ever."""
+
+SAMPLING = {"max_new_tokens": 72, "temperature": 0.5}
+"""The rows' answers have about sixty word pieces. Without variety so small a model repeats itself."""
+
+_LIVING = ("preparing", "running", "waiting")
+
+
+@dataclass(slots=True)
+class Answer:
+    """Both lanes' answers to one question, as far as they are; ``problem`` is an error as JSON."""
+
+    question: str
+    base: str = ""
+    tuned: str = ""
+    done: bool = False
+    problem: Json | None = None
+
+
+@dataclass(slots=True)
+class DemoService:
+    """The demo of one data folder. Threads may share it."""
+
+    data: DataFolder
+    models: ModelService
+    rows: RowService
+    orders: OrderService
+    runs: RunService
+    compare: CompareService
+    tasks: Tasks
+    _answer: Answer | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def show(self) -> Json:
+        """How far the demo is.
+
+        ``{"stage": "idle|preparing|learning|ready|stuck", "progress", "run", "answer", "problem"}``; ``problem`` (an error as JSON) says what it is stuck on.
+        """
+        made, task = self._made(), self._task(PREPARE)
+        run = self._run(made.get("run"))
+        return {
+            "stage": _stage(bool(made), task, run),
+            "progress": task if task and task["status"] == "running" else None,
+            "run": run,
+            "answer": asdict(self._answer) if self._answer else None,
+            "problem": _problem(task, run),
+        }
+
+    def begin(self) -> Json:
+        """Make the starter ready, bring the rows in, and start to train; goes on by itself."""
+        self.tasks.start(PREPARE, DATASET, self._prepare)
+        return self.show()
+
+    def warm(self) -> None:
+        """Load base and result ahead of the first question."""
+        run = self._finished()
+        self.tasks.start(
+            WARM, run, lambda told: self._stream(run, Answer("Hello"), max_new_tokens=1)
+        )
+
+    def ask(self, question: str) -> Json:
+        """Put ``question`` to both; the answers grow in :meth:`show`.
+
+        Raises UserMistake ``compare.empty_prompt``, ``demo.not_ready``.
+        """
+        run = self._finished()
+        if not question.strip():
+            raise UserMistake("compare.empty_prompt")
+        if self._answer is None or self._answer.done:
+            self._answer = answer = Answer(question.strip())
+            self.tasks.start(ASK, run, lambda told: self._stream(run, answer))
+        return self.show()
+
+    def reset(self) -> Json:
+        """Put the demo's rows and run into the trash, and begin anew with nothing."""
+        if (task := self._task(PREPARE)) and task["status"] == "running":
+            self.tasks.cancel(task["id"])
+        made = self._made()
+        if run := self._run(made.get("run")):
+            if run["status"] in _LIVING:
+                self.runs.stop(run["run"])
+            self.runs.index.trash(run["run"])
+        if dataset := made.get("dataset"):
+            self.rows.datasets.trash(dataset)
+        self._path.unlink(missing_ok=True)
+        self._answer = None
+        for task in self.tasks.list():
+            if task["kind"] == PREPARE and task["status"] != "running":
+                self.tasks.dismiss(task["id"])
+        return self.show()
+
+    def _prepare(self, told: Told) -> Json:
+        model = self.models.add(STARTER, told=told)
+        home = self._home()
+        order = Order(
+            model=model["id"],
+            dataset=home.id,
+            method=METHOD,
+            training=TRAINING,
+            name=home.name,
+        )
+        run = self.runs.begin(self.orders.read(order))
+        write_json(self._path, {"dataset": home.id, "run": run})
+        return {"run": run}
+
+    def _home(self) -> Dataset:
+        """The demo's own dataset with its rows in it."""
+        known = self._made().get("dataset")
+        home = self.rows.datasets.get(known) if known else self.rows.datasets.create(self._name())
+        write_json(self._path, {"dataset": home.id})
+        if not self.rows.rows.counts(home.id).total:
+            self.rows.import_file(_lessons_file(), home.id)
+        return home
+
+    def _name(self) -> str:
+        """A name that the person has not given to rows of their own."""
+        taken = {home.name for home in self.rows.datasets.list()}
+        names = (DATASET, *(f"{DATASET} {number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
+
+    def _stream(self, run: str, answer: Answer, **changed: object) -> Json:
+        try:
+            with self._turn:  # the device does one thing at a time
+                sampling = SAMPLING | changed
+                for event in self.compare.stream(run, answer.question, sampling=sampling):
+                    answer.take(event)
+        except StudioError as error:
+            answer.problem = error.as_json()
+        finally:
+            answer.done = True
+        return {}
+
+    def _finished(self) -> str:
+        run = self._run(self._made().get("run"))
+        if run is None or run["status"] != "finished":
+            raise UserMistake("demo.not_ready")
+        return str(run["run"])
+
+    def _run(self, wanted: str | None) -> Json | None:
+        if wanted is None:
+            return None
+        shown = self.runs.show(wanted)
+        curves = shown["curves"]
+        kept = {name: shown[name] for name in ("run", "status", "step", "total", "reason")}
+        return kept | {"loss": curves["loss"], "seconds": curves["seconds"]}
+
+    def _task(self, kind: str) -> Json | None:
+        return next((task for task in self.tasks.list() if task["kind"] == kind), None)
+
+    def _made(self) -> Json:
+        try:
+            made: Json = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return made
+
+    @property
+    def _path(self) -> Path:
+        return self.data.root / "demo.json"
+
+
+def lessons() -> list[Json]:
+    """The demo's rows, ``{"prompt", "response"}`` each."""
+    lines = _lessons_file().read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _lessons_file() -> Path:
+    return assets_folder() / "datasets" / ROWS
+
+
+def _stage(has_begun: bool, task: Json | None, run: Json | None) -> str:
+    if run is not None:
+        return {"finished": "ready"}.get(
+            run["status"], "learning" if run["status"] in _LIVING else "stuck"
+        )
+    if task is None:
+        return "stuck" if has_begun else "idle"
+    return "preparing" if task["status"] == "running" else "stuck"
+
+
+def _problem(task: Json | None, run: Json | None) -> Json | None:
+    """What keeps the demo from going on, as an error in JSON."""
+    if run is not None and run["status"] not in (*_LIVING, "finished"):
+        found: Json | None = run["reason"]
+        return found
+    return task["error"] if task and run is None else None
