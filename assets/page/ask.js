@@ -18,14 +18,15 @@ export class Unreachable extends Error {
 /** What a widget gets beside its element: `ask`, `say`, `upload`, `language`. */
 export function connect(server, upload, props) {
   return {
-    ask: (action, given = {}) => ask(server[action], given),
+    ask: (action, given = {}) => ask(server[`ask_${action}`], action, given),
     say: (key, facts = {}) => say(props.words, key, facts),
     upload,
     language: props.language,
   };
 }
 
-async function ask(call, given) {
+async function ask(call, action, given) {
+  if (!call) throw new Error(`This part of the page has no action "${action}".`);
   let answer;
   try {
     answer = await call(given);

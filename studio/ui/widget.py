@@ -4,13 +4,15 @@ Gradio carries it: component, transport, theme. The module gets an element, the 
 own part and `ask(name, arguments)`; row text reaches the page as JSON and is shown as text.
 """
 
+import inspect
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 
 import gradio as gr
 
 from studio.core.words import Words
-from studio.ui.edge import Action, Edge
+from studio.ui.edge import Action, Answering, Edge
 
 _MOUNT = """
 const { mount } = await import(`/page/${props.module}.js`);
@@ -18,6 +20,7 @@ const { connect } = await import("/page/ask.js");
 mount({ element, ...connect(server, upload, props) });
 """
 _START = f"(async () => {{{_MOUNT}}})();"
+_PREFIX = "ask_"
 
 
 class Widget(gr.HTML):
@@ -30,10 +33,9 @@ class Widget(gr.HTML):
             js_on_load=_START,
             apply_default_css=False,
             elem_id=module,
-            server_functions=[edge.answering(action) for action in actions],
+            server_functions=[_prefixed(edge.answering(action)) for action in actions],
             module=module,
             language=words.language,
-            actions=[action.__name__ for action in actions],
             words=words.under(f"page.{module}.", "page.all."),
         )
 
@@ -46,6 +48,26 @@ class Widget(gr.HTML):
 def publish(part: str, actions: Sequence[Action]) -> None:
     """Offer ``actions`` to scripts as well, as `/<part>_<action>`, through Gradio's own API."""
     for action in actions:
-        gr.api(action, api_name=f"{part}_{action.__name__}")
+        gr.api(_positional(action), api_name=f"{part}_{action.__name__}")
 
 
+def _prefixed(answer: Answering) -> Answering:
+    """``answer`` under a name that no attribute of a component has: Gradio makes it one."""
+    answer.__name__ = f"{_PREFIX}{answer.__name__}"
+    return answer
+
+
+def _positional(action: Action) -> Action:
+    """``action`` with all its arguments in one row, as Gradio calls it; those needed come first."""
+    shape = inspect.signature(action)
+    asked = sorted(shape.parameters.values(), key=lambda p: p.default is not p.empty)
+    names = [parameter.name for parameter in asked]
+
+    @wraps(action)
+    def call(*given: Any) -> Any:
+        return action(**dict(zip(names, given, strict=False)))
+
+    del call.__wrapped__  # type: ignore[attr-defined]
+    row = [parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD) for parameter in asked]
+    call.__signature__ = shape.replace(parameters=row)  # type: ignore[attr-defined]
+    return call
