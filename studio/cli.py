@@ -150,10 +150,19 @@ def cost(bench: Workbench, given: Namespace, out: Printer) -> None:
     out.view("cost", counted.as_json())
 
 
-@command("tokens", MODEL, DATASET, argument("--row", metavar="ID"))
+@command(
+    "tokens",
+    MODEL,
+    DATASET,
+    argument("--row", metavar="ID"),
+    argument("--max-length", type=int, help="as the run will have it; else the usual one"),
+)
 def tokens(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Show what the model would learn of each row."""
-    for row in bench.rows.tokens(given.model, given.dataset, row=given.row):
+    shown = bench.rows.tokens(
+        given.model, given.dataset, row=given.row, max_length=given.max_length
+    )
+    for row in shown:
         out.tokens(row)
 
 

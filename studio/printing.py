@@ -110,12 +110,12 @@ class Printer:
 
     def tokens(self, row: Json) -> None:
         """A row's word pieces: what is trained in brackets, what is cut in waves."""
-        if "error" in row:
-            row = {**row, "error": self._reason(row["error"])}
+        reason = self._reason(row.get("reason"))
         if self._as_json:
-            return _print(row)
-        marked = (_MARKS[piece["role"]].format(piece["text"]) for piece in row.get("tokens", ()))
-        print(f"{row['row']}\n{row.get('error') or ''.join(marked)}\n", flush=True)
+            return _print(row if reason is None else {**row, "reason": reason})
+        marked = (_MARKS[piece["role"]].format(piece["text"]) for piece in row["tokens"])
+        shown = (row["row"], reason, "".join(marked))
+        print("\n".join(filter(None, shown)), end="\n\n", flush=True)
 
     def comparison(self, comparison: Json) -> None:
         """Both answers, with the warning that they must carry."""

@@ -103,16 +103,18 @@ def test_every_event_has_its_sentence(language: str, event: dict, capsys: Captur
     assert "cli." not in told
 
 
-def test_word_pieces_are_marked_and_errors_explained(capsys: Captured) -> None:
+def test_word_pieces_are_marked_and_rows_left_out_explained(capsys: Captured) -> None:
     pieces = [{"text": text, "role": text} for text in ("context", "trained", "cut")]
+    left_out = {"row": "r2", "tokens": pieces[:1], "reason": PROBLEM}
     printer().tokens({"row": "r1", "tokens": pieces})
-    printer().tokens({"row": "r2", "error": PROBLEM})
+    printer().tokens(left_out)
+    printer().tokens(left_out | {"row": "r3", "tokens": []})
     told = capsys.readouterr().out.splitlines()
-    assert told[:2] == ["r1", "context[trained]~cut~"]
-    assert told[3] == "r2"
+    assert told[:4] == ["r1", "context[trained]~cut~", "", "r2"]
     assert told[4].startswith("The answer is empty")
-    printer(as_json=True).tokens({"row": "r2", "error": PROBLEM})
-    assert json.loads(capsys.readouterr().out)["error"].startswith("The answer is empty")
+    assert told[5:8] == ["context", "", "r3"]
+    printer(as_json=True).tokens(left_out)
+    assert json.loads(capsys.readouterr().out)["reason"].startswith("The answer is empty")
 
 
 @pytest.mark.parametrize("proved", [True, False])

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from studio.core.errors import Refusal, StudioError, UserMistake
-from studio.core.rows import Kind, Split, lesson_problem
+from studio.core.rows import Body, Kind, Split, lesson_problem
 from studio.engine.batches import Lesson
 from studio.engine.encoding import Encoded, Encoder
 from studio.store.atomic import discard, publishing
@@ -55,7 +55,7 @@ class Lessons:
         left_out: list[dict[str, Any]] = []
         cut = 0
         for row, answer in zip(rows, encoded, strict=True):
-            lesson = _problem(row) or _lesson(row, answer, max_length)
+            lesson = lesson_of(row.id, row.body, answer, max_length)
             if isinstance(lesson, StudioError):
                 left_out.append({"row": row.id, "reason": lesson.as_json()})
                 continue
@@ -110,20 +110,25 @@ def _part(tensors: Mapping[str, Tensor], words: Mapping[str, str], part: str) ->
     )
 
 
-def _problem(row: RunRow) -> StudioError | None:
-    """Why this kind of row has nothing for supervised learning, whatever its tokens."""
-    if row.body.kind is Kind.TEXT:
-        return Refusal("rows.text_not_supervised")
-    key = lesson_problem(row.body)
-    return None if key is None else UserMistake(key)
-
-
-def _lesson(row: RunRow, answer: Encoded | StudioError, limit: int) -> Lesson | StudioError:
-    """The lesson of an encoded row, or why it has none."""
+def lesson_of(
+    row: str, body: Body, answer: Encoded | StudioError, limit: int
+) -> Lesson | StudioError:
+    """The lesson of ``body``, encoded to at most ``limit`` word pieces, or why it has none."""
+    problem = _problem(body)
+    if problem is not None:
+        return problem
     if isinstance(answer, StudioError):
         return answer
-    lesson = Lesson(row.id, answer.ids, answer.labelled)
+    lesson = Lesson(row, answer.ids, answer.labelled)
     return lesson if lesson.labels else UserMistake("rows.prompt_fills_length", limit=limit)
+
+
+def _problem(body: Body) -> StudioError | None:
+    """Why this kind of row has nothing for supervised learning, whatever its tokens."""
+    if body.kind is Kind.TEXT:
+        return Refusal("rows.text_not_supervised")
+    key = lesson_problem(body)
+    return None if key is None else UserMistake(key)
 
 
 def _nothing_to_learn(left_out: Sequence[dict[str, Any]]) -> StudioError:

@@ -16,9 +16,10 @@ from studio.core.rows import Body, Message
 from studio.engine import gguf, hub, machine, plans, starter
 from studio.engine.answering import Pair
 from studio.engine.configuration import context_of
-from studio.engine.encoding import Encoder
+from studio.engine.encoding import Encoded, Encoder
 from studio.engine.export import export_run
 from studio.engine.lanes import Sampling
+from studio.engine.lessons import lesson_of
 from studio.engine.loading import load_tokenizer
 from studio.engine.model_folder import ModelFacts, check, inspect
 from studio.engine.opening import Opened, open_run
@@ -132,26 +133,39 @@ def sheet(_: Bench, __: Unwanted, *, folder: str, cache: str) -> Answer:
     return cached_sheet(Path(folder), Path(cache)).as_json()
 
 
-def tokens(bench: Bench, _: Unwanted, *, folder: str, cache: str, rows: Sequence[Json]) -> Answer:
-    """For each of ``rows`` ({"row", "body"}) its word pieces with their roles, or its error.
+def tokens(
+    bench: Bench,
+    _: Unwanted,
+    *,
+    folder: str,
+    cache: str,
+    rows: Sequence[Json],
+    max_length: int | None = None,
+) -> Answer:
+    """For each of ``rows`` ({"row", "body"}) its word pieces with their roles.
 
-    Rows are cut where a run with the usual settings cuts them. ``cache`` keeps sheets.
+    A row that a run with this ``max_length`` leaves out has none that is trained, and the
+    ``reason``, an error as JSON. ``cache`` keeps sheets.
     """
     place = Path(folder)
     encoder = bench.encoder(place)
-    context = cached_sheet(place, Path(cache)).context
-    limit = min(plans.LONGEST, context or plans.LONGEST)
+    limit = plans.longest_row(max_length, cached_sheet(place, Path(cache)).context)
     bodies = [Body.from_json(row["body"]) for row in rows]
-    for row, answer in zip(rows, encoder.encode_all(bodies, max_length=limit), strict=True):
-        if isinstance(answer, StudioError):
-            yield {"row": row["row"], "error": answer.as_json()}
-            continue
-        yield {
-            "row": row["row"],
-            "tokens": encoder.pieces(answer),
-            "trained": answer.trained,
-            "stop_trained": answer.stop_trained,
-        }
+    answers = encoder.encode_all(bodies, max_length=limit)
+    for row, body, answer in zip(rows, bodies, answers, strict=True):
+        lesson = lesson_of(row["row"], body, answer, limit)
+        yield {"row": row["row"]} | _as_trained(encoder, answer, lesson)
+
+
+def _as_trained(encoder: Encoder, answer: Encoded | StudioError, lesson: object) -> Json:
+    """The word pieces of a row, none of them trained where it is no lesson."""
+    reason = {"reason": lesson.as_json()} if isinstance(lesson, StudioError) else {}
+    if isinstance(answer, StudioError):
+        return {"tokens": [], "trained": 0, "stop_trained": False} | reason
+    if reason:
+        answer = replace(answer, labelled=(False,) * len(answer.ids), stop_trained=False)
+    shown = {"tokens": encoder.pieces(answer), "trained": answer.trained}
+    return shown | {"stop_trained": answer.stop_trained} | reason
 
 
 def compare(

@@ -22,8 +22,13 @@ LONGEST = 2048
 
 def max_length(recipe: Recipe, sheet: Sheet) -> int:
     """The longest row in word pieces: as asked, but never beyond the model's context."""
-    asked = recipe.training.max_length or LONGEST
-    return min(asked, sheet.context) if sheet.context else asked
+    return longest_row(recipe.training.max_length, sheet.context)
+
+
+def longest_row(asked: int | None, context: int) -> int:
+    """:func:`max_length` of a run that asks for ``asked``; ``context`` is 0 where it is unknown."""
+    longest = asked or LONGEST
+    return min(longest, context) if context else longest
 
 
 def number_format(recipe: Recipe, device: str) -> str:
@@ -44,7 +49,7 @@ def decide(
         device=model.device.type,
         dtype=str(model.dtype).removeprefix("torch."),
         threads=machine.use_threads(),
-        path=agreed_path(model, [*lessons.train, *lessons.check]),
+        path=agreed_path(model, [*lessons.train, *lessons.check], training.batch),
         lr=rate,
         max_length=max_length(recipe, sheet),
         total=course.total,

@@ -8,10 +8,14 @@ import pytest
 
 from studio.core import wire
 from studio.core.errors import Fault, UserMistake
-from studio.engine.operations import Bench, Cancelled, inspect_folder
+from studio.core.rows import Body, Message, Split
+from studio.engine.encoding import Encoder
+from studio.engine.lessons import Lessons
+from studio.engine.operations import Bench, Cancelled, inspect_folder, tokens
 from studio.jobs.engine_client import Engine
 from studio.jobs.identity import alive
 from studio.jobs.processes import Job, Launcher
+from studio.store.run_folder import RunRow
 from studio.store.sheets import Sheets
 from tests.engine import tiny_models
 from tests.tiny_studio import TinyStudio, Trained, until
@@ -63,6 +67,38 @@ def test_work_that_nobody_wants_ends_at_the_next_sign_of_progress(
     kept = {"hashes": str(tmp_path / "hashes.json"), "sheets": str(tmp_path / "sheets")}
     with pytest.raises(Cancelled):
         list(inspect_folder(Bench(), lambda: True, folder=str(llama), **kept))
+
+
+BODIES = (
+    Body.pair("Why?", "Because."),
+    Body(text="Only text."),
+    Body.pair("Why?", "  "),
+    Body.pair("Why? " * 12, "Because."),
+    Body.pair("Why?", "Because. " * 12),
+    Body((Message("user", "Why?"), Message("assistant", "So.", train=False))),
+)
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_word_pieces_are_shown_as_trained_where_a_run_trains_them(
+    limit: int | None, llama: Path, tmp_path: Path
+) -> None:
+    rows = [RunRow(f"row-{at}", body, Split.TRAIN) for at, body in enumerate(BODIES)]
+    asked = [{"row": row.id, "body": row.body.as_json()} for row in rows]
+    place = {"folder": str(llama), "cache": str(tmp_path / "sheets")}
+    said = list(tokens(Bench(), lambda: False, **place, rows=asked, max_length=limit))
+    encoder = Encoder(tiny_models.tokenizer())
+    lessons = Lessons.encode(rows, encoder, limit or tiny_models.CONTEXT)
+    assert [line["row"] for line in said] == [row.id for row in rows]
+    trained = {line["row"]: line["trained"] for line in said if "reason" not in line}
+    assert trained == {lesson.row: sum(lesson.labelled) for lesson in lessons.train}
+    left_out = [line for line in said if "reason" in line]
+    assert len(left_out) == (3 if limit is None else 4)
+    named = tuple({"row": line["row"], "reason": line["reason"]} for line in left_out)
+    assert named == lessons.left_out
+    for line in left_out:
+        assert (line["trained"], line["stop_trained"]) == (0, False)
+        assert "trained" not in {piece["role"] for piece in line["tokens"]}
 
 
 def test_the_pieces_of_an_answer_make_the_whole(engine: Engine, trained: Trained) -> None:

@@ -192,7 +192,9 @@ def _tokens(row: Json) -> Json:
         shown.append({"text": "<|end|>", "role": role})
     trained = sum(piece["role"] == "trained" for piece in shown)
     if not trained:
-        return {"row": row["row"], "error": UserMistake("tokens.no_answer").as_json()}
+        reason = {"reason": UserMistake("tokens.no_answer").as_json()}
+        nothing = {"row": row["row"], "tokens": [], "trained": 0, "stop_trained": False}
+        return nothing | reason
     return {"row": row["row"], "tokens": shown, "trained": trained, "stop_trained": True}
 
 

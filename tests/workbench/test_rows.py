@@ -67,6 +67,34 @@ def test_an_export_that_cannot_be_written_is_told_with_its_cause(
     assert caught.value.facts["cause"] == "No such file or directory"
 
 
+def test_rows_are_shown_at_the_length_that_a_run_would_cut_them(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.fill("few", [ready(1)])
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}", encoding="utf-8")
+    list(workshop.rows.tokens(str(model), "few", max_length=64))
+    op, args = workshop.engine.asked[-1]
+    assert (op, args["max_length"]) == ("tokens", 64)
+    with pytest.raises(UserMistake):
+        list(workshop.rows.tokens(str(model), "few", max_length=3))
+
+
+def test_what_would_be_left_out_is_told_instead_of_what_is_learned(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    known = workshop.models.add(str(tmp_path))["id"]
+    reason = UserMistake("rows.empty_response")
+    workshop.engine.events = [
+        {"row": "", "tokens": [], "trained": 0, "stop_trained": False, "reason": reason.as_json()}
+    ]
+    with pytest.raises(UserMistake) as caught:
+        workshop.rows.learned(known, ready(1).body.as_json())
+    assert caught.value.key == reason.key
+
+
 def test_many_rows_go_to_the_engine_in_portions(workshop: Workshop, tmp_path: Path) -> None:
     many = PORTION + 1
     workshop.fill("many", [ready(number) for number in range(many)])
