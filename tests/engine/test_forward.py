@@ -1,10 +1,20 @@
 """Which path a model's rows take, and that rows laid end to end do not see one another."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 import torch
-from transformers import PreTrainedModel
+from torch.nn.functional import cross_entropy
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    MistralConfig,
+    Phi3Config,
+    PhimoeConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from studio.engine import forward
 from studio.engine.attention import SEGMENTS, attending
@@ -58,6 +68,96 @@ def test_a_window_in_the_mask_alone_counts_only_for_rows_that_outgrow_it() -> No
     model = tiny_models.build("phimoe")
     assert agreed_path(model, [lesson(12), lesson(30)]) == "segments"
     assert agreed_path(model, [lesson(12), lesson(33)]) == "rows"
+
+
+_STRETCHED = {
+    "rope_type": "longrope",
+    "rope_theta": 1e4,
+    "short_factor": [1.0] * 4,
+    "long_factor": [4.0] * 4,
+    "original_max_position_embeddings": 16,
+}
+_SCALED = {**_STRETCHED, "short_mscale": 1.1, "long_mscale": 1.3}
+_EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
+_SPECIAL: dict[str, Callable[[], PreTrainedConfig]] = {
+    "window": lambda: MistralConfig(**tiny_models.decoder(sliding_window=7)),
+    "window in the mask": lambda: PhimoeConfig(**tiny_models.decoder(sliding_window=7, **_EXPERTS)),
+    "experts": lambda: PhimoeConfig(**tiny_models.decoder(sliding_window=None, **_EXPERTS)),
+    "experts and stretched positions": lambda: PhimoeConfig(
+        **tiny_models.decoder(sliding_window=None, rope_parameters=_SCALED, **_EXPERTS)
+    ),
+    "stretched positions": lambda: Phi3Config(
+        **tiny_models.decoder(rope_parameters=_STRETCHED), original_max_position_embeddings=16
+    ),
+    "positions that stretch as rows grow": lambda: LlamaConfig(
+        **tiny_models.decoder(
+            max_position_embeddings=32,
+            rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0},
+        )
+    ),
+}
+_LENGTHS = [(5, 23, 40, 2, 31), (12, 40), (40, 8, 60, 30), (100, 3, 50), (9, 12, 9), (30, 40)]
+
+
+@pytest.mark.parametrize("lengths", _LENGTHS)
+@pytest.mark.parametrize("name", _SPECIAL)
+def test_the_path_taken_gives_the_loss_of_the_models_own_forward(
+    name: str, lengths: tuple[int, ...]
+) -> None:
+    """Models are made anew: one whose positions stretch remembers the longest row so far."""
+    rows = [lesson(length) for length in lengths]
+    path = agreed_path(special(name), rows)
+    model, own = special(name), special(name)
+    with torch.no_grad():
+        _, losses = forward.FORWARDS[path](model, Batch.of(rows, "cpu"), 1.0)
+        logits = [own(torch.tensor([row.ids])).logits[0, :-1] for row in rows]
+    expected = [
+        cross_entropy(found, torch.tensor(row.ids[1:]), reduction="none")
+        for found, row in zip(logits, rows, strict=True)
+    ]
+    torch.testing.assert_close(losses, torch.cat(expected), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["window", "experts"])
+def test_what_does_no_harm_takes_the_fast_path(name: str) -> None:
+    assert agreed_path(special(name), [lesson(40), lesson(8), lesson(60)]) == "segments"
+
+
+def test_positions_stretched_by_a_far_row_show_in_bf16_too() -> None:
+    model = special("stretched positions").to(torch.bfloat16)
+    assert agreed_path(model, [lesson(40), lesson(8)]) == "rows"
+
+
+def test_rows_that_are_never_laid_end_to_end_need_not_be_kept_apart() -> None:
+    assert agreed_path(tiny_models.build("lfm2"), [lesson(12), lesson(40)], 1) == "segments"
+
+
+def test_a_micro_batch_longer_than_any_row_is_measured() -> None:
+    """Some models do something else from a length on, whatever the positions say."""
+    model = tiny_models.build("llama")
+    model.model.layers[0].register_forward_pre_hook(
+        lambda _, given: (given[0] * (1.001 if given[0].shape[1] > 150 else 1.0), *given[1:])
+    )
+    rows = [lesson(40) for _ in range(8)]
+    assert agreed_path(model, rows, 3) == "segments"
+    assert agreed_path(model, rows, 4) == "rows"
+
+
+def test_a_gradient_that_differs_shows() -> None:
+    """Losses alone would not tell: this head's own backward is not that of its weight."""
+    model = tiny_models.build("llama")
+    model.lm_head.register_full_backward_pre_hook(lambda _, slopes: (2 * slopes[0],))
+    assert agreed_path(model, [lesson(12), lesson(40)]) == "rows"
+
+
+def special(name: str) -> PreTrainedModel:
+    """One of :data:`_SPECIAL`, with the same weights each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            _SPECIAL[name](), dtype=torch.float32
+        )
+    return model.eval()
 
 
 def test_memory_that_does_not_suffice_is_no_disagreement(

@@ -112,23 +112,24 @@ def _shared(**more: Any) -> dict[str, Any]:
     }
 
 
-def _decoder(**more: Any) -> dict[str, Any]:
-    return _shared(
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        **more,
-    )
+def decoder(**more: Any) -> dict[str, Any]:
+    """What the configurations of most families share."""
+    usual = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": CONTEXT,
+    }
+    return _shared(**usual | more)
 
 
 _CONFIGS = {
-    "llama": lambda: LlamaConfig(**_decoder(tie_word_embeddings=False)),
-    "qwen3": lambda: Qwen3Config(**_decoder(head_dim=12, tie_word_embeddings=True)),
+    "llama": lambda: LlamaConfig(**decoder(tie_word_embeddings=False)),
+    "qwen3": lambda: Qwen3Config(**decoder(head_dim=12, tie_word_embeddings=True)),
     "gemma3": lambda: Gemma3TextConfig(
-        **_decoder(
+        **decoder(
             head_dim=8,
             query_pre_attn_scalar=8,
             sliding_window=16,
@@ -146,19 +147,19 @@ _CONFIGS = {
             attn_pdrop=0.0,
         )
     ),
-    "phi": lambda: PhiConfig(**_decoder(partial_rotary_factor=0.5)),
-    "mixtral": lambda: MixtralConfig(**_decoder(num_local_experts=4, num_experts_per_tok=2)),
+    "phi": lambda: PhiConfig(**decoder(partial_rotary_factor=0.5)),
+    "mixtral": lambda: MixtralConfig(**decoder(num_local_experts=4, num_experts_per_tok=2)),
     "gemma2": lambda: Gemma2Config(
-        **_decoder(
+        **decoder(
             head_dim=8,
             query_pre_attn_scalar=8,
             final_logit_softcapping=1.0,
             attn_logit_softcapping=1.0,
         )
     ),
-    "lfm2": lambda: Lfm2Config(**_decoder(layer_types=["conv", "full_attention"])),
+    "lfm2": lambda: Lfm2Config(**decoder(layer_types=["conv", "full_attention"])),
     "phimoe": lambda: PhimoeConfig(
-        **_decoder(num_local_experts=4, num_experts_per_tok=2, sliding_window=30)
+        **decoder(num_local_experts=4, num_experts_per_tok=2, sliding_window=30)
     ),
     "opt": lambda: OPTConfig(
         **_shared(
