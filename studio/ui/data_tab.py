@@ -1,14 +1,54 @@
 """The Data tab: the rows, one by one and by file."""
 
+from dataclasses import asdict
+from typing import Any
+
 from studio.core.words import Words
+from studio.ui import transfer
+from studio.ui.edge import Action
 from studio.ui.widget import Widget, publish
 from studio.workbench import Workbench
 
 ID = "data"
 
+Json = dict[str, Any]
+
 
 def build(bench: Workbench, said: Words) -> None:
     """Lay the tab out."""
-    actions = [bench.rows.page]
-    Widget("rows", actions, said)
-    publish("rows", actions)
+    Widget("rows", [*desk_actions(bench), *row_actions(bench), *transfer.actions(bench)], said)
+    publish("rows", row_actions(bench))
+
+
+def desk_actions(bench: Workbench) -> list[Action]:
+    """Which dataset and model are worked on, and what datasets there are."""
+    desk, rows = bench.desk, bench.rows
+    return [desk.get, desk.choose, bench.models.show, rows.all, rows.rename, rows.discard]
+
+
+def row_actions(bench: Workbench) -> list[Action]:
+    """What can be asked of rows, by the page and by scripts."""
+
+    def erase(ids: list[str]) -> Json:
+        """Remove rows for good, from everywhere."""
+        return asdict(bench.erase(ids))
+
+    rows = bench.rows
+    return [
+        rows.create,
+        rows.page,
+        rows.row,
+        rows.save,
+        rows.add,
+        rows.duplicate,
+        rows.set_status,
+        rows.trash,
+        rows.restore,
+        rows.undo,
+        rows.redo,
+        rows.history,
+        rows.learned_by,
+        rows.learned,
+        rows.count,
+        erase,
+    ]
