@@ -42,13 +42,18 @@ def _written(number: str, *, beside: str = "") -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Several patterns as one; a place that two of them find is named once."""
+    """Several patterns as one; a place that two of them find is named once.
 
+    A text in which ``all_hold`` finds nothing is not looked through: most rows are such.
+    """
+
+    all_hold: re.Pattern[str]
     patterns: tuple[Pattern, ...]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of each place in ``text`` that one of the patterns fits."""
-        yield from sorted({span for pattern in self.patterns for span in pattern.spans(text)})
+        if self.all_hold.search(text):
+            yield from sorted({span for pattern in self.patterns for span in pattern.spans(text)})
 
 
 def _is_resident_id(number: str) -> bool:
@@ -82,6 +87,7 @@ NATIONAL_INSURANCE = Pattern(
     )
 )
 EUROPEAN_ID = AnyOf(
+    re.compile(r"(?:\d[ ./A-Za-z+-]?){6}"),
     (
         Pattern(
             _written(r"\d{4} ?\d{6}", beside=r"SVNR|SV-Nr|Sozialversicherungsnummer"), vnr.is_valid
@@ -108,5 +114,5 @@ EUROPEAN_ID = AnyOf(
         Pattern(_written(r"\d{8} \d ?[A-Z\d]{2}\d"), cc.is_valid),
         Pattern(_written(r"[1-8]\d{12}"), cnp.is_valid),
         Pattern(_written(r"(?:19|20)?\d{6}[-+]\d{4}"), personnummer.is_valid),
-    )
+    ),
 )
