@@ -85,6 +85,7 @@ def _read(
         format=layout.format,
         container=container.id,
         encoding=decoded.encoding,
+        columns=tuple(layout.columns),
         mapping={field: column for field, column in layout.mapping.items() if column},
         ignored=layout.ignored,
         rows=tuple(rows),

@@ -25,12 +25,14 @@ class Skip:
 class Reading:
     """A whole file: every one of its rows is either in ``rows`` or in ``skipped``.
 
-    ``mapping`` says which column each field was read from, ``ignored`` which columns were not.
+    ``columns`` are all in the file's order; ``mapping`` says which of them each field was read
+    from, ``ignored`` which were not.
     """
 
     format: str
     container: str
     encoding: str
+    columns: tuple[str, ...]
     mapping: Mapping[str, str]
     ignored: tuple[str, ...]
     rows: tuple[NewRow, ...]

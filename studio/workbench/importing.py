@@ -48,7 +48,7 @@ class Transfer(Library):
         return {
             **_understood(reading),
             "container": reading.container,
-            "columns": list(dict.fromkeys((*reading.mapping.values(), *reading.ignored))),
+            "columns": list(reading.columns),
             "good": len(reading.rows),
             "skipped": [_skipped(skip) for skip in reading.skipped[:SHOWN_SKIPS]],
             "skipped_count": len(reading.skipped),
