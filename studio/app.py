@@ -19,7 +19,8 @@ def build(bench: Workbench, spoken: Words | None = None) -> gr.Blocks:
     """The whole page over ``bench``, in the language of ``spoken`` (English without it)."""
     said = spoken or words()
     title = said.say("page.all.title")
-    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
+    page = gr.Blocks(title=title, analytics_enabled=False, fill_width=True)
+    with page:
         bar.build(bench, said)
         for place in PLACES:
             with gr.Column(elem_id=f"place-{place.ID}", elem_classes="place"):

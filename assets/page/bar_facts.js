@@ -31,7 +31,11 @@ function rows({ say, language }, dataset) {
 }
 
 function living(page, run) {
-  return h("span", { class: "bar-value" }, h("span", { class: "notranslate" }, run.name), " ", progress(run.step, run.total), " ", left(page, run.seconds_left));
+  return h("span", { class: "bar-value" }, h("span", { class: "notranslate" }, run.name), " ", progress(run.step, run.total), " ", updates(page, run));
+}
+
+function updates({ say, language }, { step, total }) {
+  return total ? say("done_of", { done: count(step, language), total: count(total, language) }) : "";
 }
 
 /** A thin progress bar; without a total it only says that something goes on. */

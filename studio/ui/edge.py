@@ -46,7 +46,7 @@ class Edge:
                 return {"card": self.card(Fault("page.broke", cause=type(error).__name__))}
 
         # What wraps() copies would let the signature, not the one argument, be looked at.
-        del answer.__wrapped__  # type: ignore[attr-defined]
+        del answer.__wrapped__
         answer.__annotations__ = {"data": Any, "return": Json}
         return answer
 

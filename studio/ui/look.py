@@ -47,12 +47,18 @@ def head(said: Words) -> str:
             f'<script src="/page/theme.js" data-language="{said.language}"></script>',
             *links,
             '<link rel="icon" href="/page/icon.svg" type="image/svg+xml">',
-            f'<meta name="theme-color" content="{_PAPER}" media="(prefers-color-scheme: light)">',
-            f'<meta name="theme-color" content="{_PAPER_DARK}" media="(prefers-color-scheme: dark)">',
+            _colour("light", _PAPER),
+            _colour("dark", _PAPER_DARK),
             '<meta name="referrer" content="no-referrer">',
             _sentences(said),
         ]
     )
+
+
+def _colour(scheme: str, colour: str) -> str:
+    """The colour of the window's frame."""
+    chosen = f"(prefers-color-scheme: {scheme})"
+    return f'<meta name="theme-color" content="{colour}" media="{chosen}">'
 
 
 def theme() -> gr.themes.Base:

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from studio.core.words import Words
 from studio.ui.edge import Action, Answering, Edge
@@ -23,12 +24,15 @@ _START = f"(async () => {{{_MOUNT}}})();"
 _PREFIX = "ask_"
 
 
-class Widget(gr.HTML):
-    """One such part; its sentences are those of ``page.<module>`` and ``page.all``."""
+class Widget:
+    """One such part; its sentences are those of ``page.<module>`` and ``page.all``.
+
+    No subclass of Gradio's component: for each of those it writes a file beside its source.
+    """
 
     def __init__(self, module: str, actions: Sequence[Action], words: Words) -> None:
         edge = Edge(words)
-        super().__init__(
+        self.component = gr.HTML(
             html_template="",
             js_on_load=_START,
             apply_default_css=False,
@@ -39,16 +43,11 @@ class Widget(gr.HTML):
             words=words.under(f"page.{module}.", "page.all."),
         )
 
-    @property
-    def skip_api(self) -> bool:
-        """It has no value that a script could send or read."""
-        return True
-
 
 def publish(part: str, actions: Sequence[Action]) -> None:
     """Offer ``actions`` to scripts as well, as `/<part>_<action>`, through Gradio's own API."""
     for action in actions:
-        gr.api(_positional(action), api_name=f"{part}_{action.__name__}")
+        api(_positional(action), api_name=f"{part}_{action.__name__}")
 
 
 def _prefixed(answer: Answering) -> Answering:
@@ -67,7 +66,7 @@ def _positional(action: Action) -> Action:
     def call(*given: Any) -> Any:
         return action(**dict(zip(names, given, strict=False)))
 
-    del call.__wrapped__  # type: ignore[attr-defined]
+    del call.__wrapped__
     row = [parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD) for parameter in asked]
     call.__signature__ = shape.replace(parameters=row)  # type: ignore[attr-defined]
     return call

@@ -41,7 +41,8 @@ TRAINING = {
 rate the starter repeats the captain's greeting for ever."""
 
 SAMPLING = {"max_new_tokens": 72, "temperature": 0.5}
-"""The rows' answers have about sixty word pieces. Without variety so small a model repeats itself."""
+"""The rows' answers have about sixty word pieces. Without variety so small a model repeats
+itself."""
 
 _LIVING = ("preparing", "running", "waiting")
 
@@ -55,6 +56,13 @@ class Answer:
     tuned: str = ""
     done: bool = False
     problem: Json | None = None
+
+    def take(self, event: Json) -> None:
+        """Add what a lane has written since."""
+        if event.get("lane") == "base":
+            self.base += event["text"]
+        elif event.get("lane") == "tuned":
+            self.tuned += event["text"]
 
 
 @dataclass(slots=True)
@@ -74,7 +82,8 @@ class DemoService:
     def show(self) -> Json:
         """How far the demo is.
 
-        ``{"stage": "idle|preparing|learning|ready|stuck", "progress", "run", "answer", "problem"}``; ``problem`` (an error as JSON) says what it is stuck on.
+        ``{"stage": "idle|preparing|learning|ready|stuck", "progress", "run", "answer",
+        "problem"}``; ``problem`` (an error as JSON) says what it is stuck on.
         """
         made, task = self._made(), self._task(PREPARE)
         run = self._run(made.get("run"))
