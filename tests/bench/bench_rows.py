@@ -57,10 +57,10 @@ def measure(count: int, folder: Path) -> dict[str, float]:
         rows.save(row.id, Change(notes=str(revision)), revision=revision, key=str(next(edits)))
 
     acts: dict[str, Callable[[], object]] = {
-        "first page": lambda: rows.page(dataset, Query()),
-        "last page": lambda: rows.page(dataset, Query(offset=count - 50)),
-        "page of a search, found often": lambda: rows.page(dataset, Query(search="insulin")),
-        "page of a search, found never": lambda: rows.page(dataset, Query(search="zebra")),
+        "first page": lambda: rows.listing(dataset, Query()),
+        "last page": lambda: rows.listing(dataset, Query(offset=count - 50)),
+        "page of a search, found often": lambda: rows.listing(dataset, Query(search="insulin")),
+        "page of a search, found never": lambda: rows.listing(dataset, Query(search="zebra")),
         "counts": lambda: rows.counts(dataset),
         "save one row": save,
         "undo": lambda: rows.undo(dataset),

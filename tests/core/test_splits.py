@@ -66,6 +66,15 @@ def test_a_group_is_sixteen_hex_digits_of_any_text(prompt: str, response: str) -
     assert int(group, 16) >= 0
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_rows_that_ask_nothing_yet_are_nobody_s_duplicates(blank: str) -> None:
+    body = Body.pair(blank, "")
+    assert group_of(body, "one") != group_of(body, "other")
+    assert group_of(body, "one") == group_of(body, "one")
+    asking = Body.pair("What is fever?", "")
+    assert group_of(asking, "one") == group_of(asking, "other")
+
+
 def test_places_are_uniform() -> None:
     bins = [0] * 50
     for group in GROUPS:

@@ -1,6 +1,7 @@
 """The engine process as its callers meet it, on a tiny model."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,26 @@ def test_word_pieces_are_shown_as_trained_where_a_run_trains_them(
     for line in left_out:
         assert (line["trained"], line["stop_trained"]) == (0, False)
         assert "trained" not in {piece["role"] for piece in line["tokens"]}
+
+
+def test_each_text_is_counted_as_it_stands_in_a_row(engine: Engine, llama: Path) -> None:
+    texts = ["Why?", "", "发烧怎么办", "<|im_end|>", "a " * 500]
+    tokenizer = tiny_models.tokenizer()
+    plain = {"add_special_tokens": False, "split_special_tokens": True}
+    expected = [len(tokenizer.encode(text, **plain)) for text in texts]
+    assert engine.call("count", folder=str(llama), texts=texts) == expected
+
+
+def test_a_tokenizer_stays_at_hand_until_its_files_are_others(llama: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(llama, folder)
+    bench = Bench()
+    encoder = bench.encoder(folder)
+    assert bench.encoder(folder) is encoder
+    os.utime(folder / "tokenizer.json", ns=(1, 2**62))
+    changed = bench.encoder(folder)
+    assert changed is not encoder
+    assert bench.encoder(llama) is not changed
 
 
 def test_the_pieces_of_an_answer_make_the_whole(engine: Engine, trained: Trained) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import UserMistake
-from studio.store.datasets import NAME_LENGTH, Datasets
+from studio.store.datasets import NAME_LENGTH, Datasets, find_or_create
 from tests.store.sample_rows import UnsyncedDatabase
 
 
@@ -58,6 +58,17 @@ def test_a_name_is_taken_once(datasets: Datasets) -> None:
     with pytest.raises(UserMistake, match=r"datasets\.name_taken"):
         datasets.create(" a ")
     assert len(datasets.list()) == 1
+
+
+def test_a_name_is_found_or_made(datasets: Datasets, tmp_path: Path) -> None:
+    database = UnsyncedDatabase(tmp_path / "studio.db")
+    known = datasets.create("a")
+    with database.write() as connection:
+        assert find_or_create(connection, " a ", 1.0) == known
+        assert find_or_create(connection, known.id, 1.0) == known
+        made = find_or_create(connection, "b", 1.0)
+    assert datasets.list() == (known, made)
+    assert (made.name, made.created) == ("b", 1.0)
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(datasets: Datasets) -> None:

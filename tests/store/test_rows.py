@@ -8,7 +8,7 @@ from studio.core.errors import Refusal, UserMistake
 from studio.core.rows import Body, Message, NewRow, Split, Status
 from studio.core.splits import group_of, split_of
 from studio.store.datasets import Datasets
-from studio.store.row_values import Change, Query, Sort
+from studio.store.row_values import Change, Place, Query, Sort
 from tests.store.sample_rows import Shelf, ask, new_key, ready, shelf_in
 
 
@@ -346,3 +346,49 @@ def test_many_threads_save_without_losing_an_edit(shelf: Shelf) -> None:
         thread.join()
     assert shelf.rows.get(row.id).notes == "100"
     assert set(conflicts) <= {"rows.changed_elsewhere"}
+
+
+def test_rows_are_taken_in_with_their_dataset_or_not_at_all(shelf: Shelf) -> None:
+    def torn() -> Iterator[NewRow]:
+        yield ready(1)
+        raise KeyboardInterrupt
+
+    datasets = Datasets(shelf.database)
+    before = datasets.list()
+    with pytest.raises(KeyboardInterrupt):
+        shelf.rows.take_in("New", torn(), key="k")
+    assert datasets.list() == before
+    home, done = shelf.rows.take_in("New", [ready(1), ready(2)], key="k")
+    assert shelf.rows.take_in("New", [ready(1), ready(2)], key="k") == (home, done)
+    assert [row.id for row in shelf.rows.living(home.id)] == list(done.ids)
+    again, more = shelf.rows.take_in(home.id, [ready(3)], key="k2")
+    assert again == home
+    assert shelf.rows.place(more.ids[0])[1] == Place(3, trashed=False)
+
+
+def test_rows_taken_in_at_once_under_a_new_name_meet_in_one_dataset(shelf: Shelf) -> None:
+    begin = threading.Barrier(4)
+
+    def take_in(number: int) -> None:
+        begin.wait()
+        shelf.rows.take_in("New", [ready(number)], key=new_key())
+
+    threads = [threading.Thread(target=take_in, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    home = Datasets(shelf.database).get("New")
+    assert len(shelf.rows.living(home.id)) == 4
+
+
+def test_a_listing_is_of_one_moment(shelf: Shelf) -> None:
+    rows = shelf.add(*(ready(number) for number in range(30)))
+    shelf.rows.trash([rows[0].id])
+    listed = shelf.rows.listing(shelf.dataset, Query(search="number 1", sort=Sort.NEWEST, limit=4))
+    assert [row.id for row in listed.page.rows] == [rows[at].id for at in (19, 18, 17, 16)]
+    assert listed.numbers == (19, 18, 17, 16)
+    assert (listed.counts.total, listed.counts.trashed) == (29, 1)
+    assert listed.counts == shelf.rows.counts(shelf.dataset)
+    assert (listed.can_undo, listed.can_redo) == (True, False)
+    assert listed.mark == shelf.rows.mark(shelf.dataset)

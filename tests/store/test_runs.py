@@ -46,6 +46,16 @@ def test_runs_are_listed_by_dataset(shelf: Shelf, runs: Runs) -> None:
     assert runs.list(dataset="another") == ()
 
 
+def test_runs_are_found_by_the_rows_that_taught_them(shelf: Shelf, runs: Runs) -> None:
+    rows = [row.id for row in shelf.add(*(ready(number) for number in range(4)))]
+    runs.add(entry(shelf, "r2"), rows[:2])
+    runs.add(entry(shelf, "r1"), rows[1:3])
+    runs.trash("r1")
+    assert [run.id for run in runs.taught_by(rows[1:2])] == ["r2", "r1"]
+    assert [run.id for run in runs.taught_by(rows[2:])] == ["r1"]
+    assert runs.taught_by(rows[3:]) == runs.taught_by([]) == ()
+
+
 def test_a_name_that_several_bear_is_not_enough(shelf: Shelf, runs: Runs) -> None:
     runs.add(entry(shelf, "r1"), [])
     runs.add(entry(shelf, "r2"), [])

@@ -67,6 +67,14 @@ def test_a_pin_holds_the_rows_that_it_is_the_hash_of(shelf: Shelf, versions: Ver
     assert (pin.version.rows, pin.version.erased) == (2, 0)
 
 
+def test_a_version_is_written_down_as_it_is_pinned(shelf: Shelf, versions: Versions) -> None:
+    shelf.add(ready(1), ready(2), NewRow(ask(3)))
+    written = versions.write_down(shelf.dataset)
+    pinned = versions.pin(shelf.dataset).version
+    assert (written.version, written.rows) == (pinned.version, pinned.rows)
+    assert versions.list(shelf.dataset) == (pinned,)
+
+
 def test_pinned_versions_are_listed_latest_first(shelf: Shelf, versions: Versions) -> None:
     pins = []
     for number in range(3):
