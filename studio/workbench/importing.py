@@ -9,26 +9,21 @@ from typing import Any
 
 from studio.core.errors import UserMistake
 from studio.core.rows import Body, NewRow, Row, Status
-from studio.data import exporting, importing, privacy
+from studio.data import exporting, importing
 from studio.data.checks import Finding, check
 from studio.data.exporting import Choice
 from studio.data.reading import Reading, Skip
 from studio.store.atomic import write_bytes
 from studio.store.exports import list_rows
+from studio.workbench.findings import PRIVACY, shown
 from studio.workbench.library import Library
 from studio.workbench.models import Told, unheard
 
 Json = dict[str, Any]
 
-PRIVACY = tuple(privacy.PRIVATE)
-"""The checks that look for what gives a person away."""
-
 SHOWN_ROWS, SHOWN_SKIPS, SHOWN_FINDINGS = 10, 200, 200
 _SHOWN_TEXT = 1000
 """Characters of one text in a preview."""
-
-_AROUND = 30
-"""Characters shown on either side of what a check has found."""
 
 _STRIDE = 500
 """Rows between two signs of progress."""
@@ -98,11 +93,11 @@ class Transfer(Library):
         """
         rows = self.rows.living(self.datasets.get(dataset).id)
         numbered = {row.id: (number, row) for number, row in enumerate(rows, 1)}
-        shown = []
+        found = []
         for finding in check(rows, checks):
             number, row = numbered[finding.row]
-            shown.append(_shown(finding, row.body, number))
-        return shown
+            found.append(shown(finding, row.body, number))
+        return found
 
     def formats(self, dataset: str) -> list[Json]:
         """``[{"format", "suffix", "lossy", "problem"}]``: what the rows can be written as.
@@ -137,12 +132,12 @@ class Transfer(Library):
     ) -> list[Json]:
         """Findings in drafts that now are the last rows of a dataset, by the ids they got."""
         first = self.rows.place(ids[0])[1].number if ids else 1
-        shown = []
+        found = []
         for finding in findings:
             at = int(finding.row)
             placed = replace(finding, row=ids[at])
-            shown.append(_shown(placed, drafts[at].body, first + at))
-        return shown
+            found.append(shown(placed, drafts[at].body, first + at))
+        return found
 
 
 def _looked_through(drafts: Sequence[NewRow], told: Told) -> list[Finding]:
@@ -201,30 +196,3 @@ def _choice(choice: Choice) -> Json:
         "lossy": list(choice.lossy),
         "problem": problem,
     }
-
-
-def _shown(finding: Finding, body: Body, number: int) -> Json:
-    text = _text_of(finding, body)
-    start, end = finding.start, finding.end
-    return {
-        "check": finding.check,
-        "row": finding.row,
-        "number": number,
-        "part": finding.part,
-        "turn": finding.turn,
-        "before": text[max(0, start - _AROUND) : start],
-        "found": text[start:end],
-        "after": text[end : end + _AROUND],
-    }
-
-
-def _text_of(finding: Finding, body: Body) -> str:
-    """The text that the finding points into; nothing where it is about the row as a whole."""
-    match finding.part:
-        case "text":
-            return body.text or ""
-        case "messages":
-            return body.messages[finding.turn].content
-        case "rejected":
-            return (body.rejected or ())[finding.turn].content
-    return ""

@@ -10,7 +10,8 @@ import pytest
 from studio.core.errors import StudioError
 from studio.core.rows import Body, Message, NewRow
 from studio.workbench import Workbench
-from studio.workbench.importing import PRIVACY, SHOWN_FINDINGS, SHOWN_SKIPS
+from studio.workbench.findings import PRIVACY
+from studio.workbench.importing import SHOWN_FINDINGS, SHOWN_SKIPS
 from tests.store.sample_rows import ready
 from tests.ui.benches import add_rows, bench_without_torch
 
