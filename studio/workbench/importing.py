@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import UserMistake
-from studio.core.rows import Body, NewRow, Row, Status
+from studio.core.rows import NewRow, Row, Status
 from studio.data import exporting, importing
 from studio.data.checks import Finding, check
 from studio.data.exporting import Choice
