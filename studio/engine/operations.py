@@ -51,7 +51,6 @@ class Bench:
             self.opened = open_run(run)
         return self.opened
 
-
     def encoder(self, folder: Path) -> Encoder:
         """The encoder of the model in ``folder``, read unless it is at hand and still the same."""
         stamp = max((file.stat().st_mtime_ns for file in folder.glob("*")), default=0)
@@ -59,6 +58,7 @@ class Bench:
             self.reading = None
             self.reading = (folder, stamp, Encoder(load_tokenizer(folder)))
         return self.reading[2]
+
 
 def add_starter(_: Bench, unwanted: Unwanted, *, target: str) -> Answer:
     """Convert the packaged starter into the new folder ``target``, unless it is there."""
@@ -168,6 +168,12 @@ def _as_trained(encoder: Encoder, answer: Encoded | StudioError, lesson: object)
     return shown | {"stop_trained": answer.stop_trained} | reason
 
 
+def count(bench: Bench, _: Unwanted, *, folder: str, texts: Sequence[str]) -> Answer:
+    """How many word pieces each of ``texts`` makes by itself, with no template around it."""
+    yield from ()
+    return bench.encoder(Path(folder)).count(texts)
+
+
 def compare(
     bench: Bench, unwanted: Unwanted, *, run: str, prompt: str, system: str, sampling: Json
 ) -> Answer:
@@ -190,12 +196,6 @@ def compare(
 
 
 def _fitting(pair: Pair, messages: Sequence[Message], sampling: Sampling) -> Sampling:
-def count(bench: Bench, _: Unwanted, *, folder: str, texts: Sequence[str]) -> Answer:
-    """How many word pieces each of ``texts`` makes by itself, with no template around it."""
-    yield from ()
-    return bench.encoder(Path(folder)).count(texts)
-
-
     """``sampling`` with no longer an answer than the model can take in after ``messages``."""
     context = context_of(pair.installed.model.config)
     length = len(pair.encoder.prompt(messages))
@@ -223,8 +223,8 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         machine_facts,
         sheet,
         tokens,
+        count,
         compare,
         export,
     )
 }
-        count,
