@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from studio.core.errors import Refusal, UserMistake
 from studio.core.words import LANGUAGES, words
 from studio.engine.lanes import TUNED
-from studio.engine.model_files import is_terms
+from studio.engine.model_files import TEMPLATES, is_terms
 from studio.engine.opening import Opened
 from studio.engine.sites import LowRankLinear
+from studio.engine.template import PLAIN
 from studio.methods import method_of
 from studio.methods.sites import LowRank
 from studio.store.atomic import ensure_folder, publishing, write_text
@@ -53,11 +54,19 @@ def _write(opened: Opened, form: str, folder: Path) -> None:
     else:
         with _merged(opened):
             opened.pair.installed.model.save_pretrained(folder)
-    opened.pair.tokenizer.save_pretrained(folder)
+    _save_tokenizer(opened, folder)
     for file in sorted(Path(opened.recipe.base.folder).iterdir()):
         if file.is_file() and is_terms(file.name) and file.suffix != ".md":
             shutil.copy2(file, folder / file.name)
     write_text(folder / "README.md", _card(opened, form))
+
+
+def _save_tokenizer(opened: Opened, folder: Path) -> None:
+    """Write the tokenizer with the template that was learned in, also where it is the plain one."""
+    tokenizer, encoder = opened.pair.tokenizer, opened.pair.encoder
+    tokenizer.save_pretrained(folder)
+    if encoder.plain_template:
+        write_text(folder / TEMPLATES[0], PLAIN)
 
 
 @contextmanager

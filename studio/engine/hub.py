@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from studio.engine.identity import SOURCE
 from studio.engine.model_files import (
     INDEX,
     READ,
+    TEMPLATES,
+    VOCABULARIES,
     is_terms,
     shard_names,
     weight_map,
@@ -39,6 +41,9 @@ ENDPOINT = "https://huggingface.co"
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}", re.ASCII)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TOLD = 1 << 20
+_OFTEN = 0.5
+"""Bytes and seconds after which progress is told again; on a slow line it is the time."""
+
 _TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 
 
@@ -63,11 +68,9 @@ def download(
     Raises UserMistake for an id that is none or names nothing, for a model without safetensors and
     for one that transformers has not built in; Refusal where the hub, the line or the disk fails.
     """
-    if not is_hub_id(hub_id):
-        raise UserMistake("models.bad_hub_id", id=hub_id)
+    base = _base(hub_id, endpoint)
     if target.exists():
         raise UserMistake("models.already_there", folder=target.name)
-    base = (endpoint or os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
     with _client(base) as client:
         listing = _list(client, base, hub_id)
         arriving = _arriving_folder(target, listing.commit)
@@ -91,12 +94,45 @@ def download(
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """A model as its hub describes it: bytes to fetch, licence, and whether it has a template.
+
+    What the hub does not say is None.
+    """
+
+    bytes: int
+    licence: str | None
+    chat_template: bool | None
+
+
+def describe(hub_id: str, folder: Path, *, endpoint: str | None = None) -> Described:
+    """What ``hub_id`` is, without its weights; its ``config.json`` is put into ``folder``.
+
+    Raises what :func:`download` would before the first byte of the weights.
+    """
+    base = _base(hub_id, endpoint)
+    with _client(base) as client:
+        listing = _list(client, base, hub_id)
+        remotes = _wanted(listing, Transfer(client, lambda _: None, wanted), folder)
+    return Described(sum(remote.size for remote in remotes), listing.licence, listing.template)
+
+
+@dataclass(frozen=True, slots=True)
 class _Listing:
-    """The files of a model at one commit, by name."""
+    """The files of a model at one commit, by name, and what else the hub tells of it."""
 
     hub_id: str
     commit: str
     files: dict[str, Remote]
+    licence: str | None
+    template: bool | None
+
+
+def _base(hub_id: str, endpoint: str | None) -> str:
+    """The hub's address; raises UserMistake for an id that is none."""
+    if not is_hub_id(hub_id):
+        raise UserMistake("models.bad_hub_id", id=hub_id)
+    return (endpoint or os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
 
 
 @contextmanager
@@ -122,7 +158,28 @@ def _list(client: httpx2.Client, base: str, hub_id: str) -> _Listing:
         files = [_remote(item, f"{base}/{hub_id}/resolve/{commit}") for item in data["siblings"]]
     except (ValueError, KeyError, TypeError) as error:  # such as the log-in page of a network
         raise Refusal("models.hub_strange", endpoint=base) from error
-    return _Listing(hub_id, commit, {remote.name: remote for remote in files})
+    by_name = {remote.name: remote for remote in files}
+    return _Listing(hub_id, commit, by_name, _licence(data), _template(data, by_name))
+
+
+def _licence(data: dict[str, Any]) -> str | None:
+    """The licence that the model's card declares; one that is called "other" has a name."""
+    card = _part(data, "cardData")
+    declared = [card.get("license_name"), card.get("license")]
+    return next((name for name in declared if isinstance(name, str)), None)
+
+
+def _template(data: dict[str, Any], names: Iterable[str]) -> bool | None:
+    """Whether the model brings a chat template; None where the hub does not say."""
+    if any(name in TEMPLATES for name in names):
+        return True
+    told = _part(data, "config").get("tokenizer_config")
+    return bool(told.get("chat_template")) if isinstance(told, dict) else None
+
+
+def _part(data: dict[str, Any], name: str) -> dict[str, Any]:
+    part = data.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _remote(item: dict[str, Any], place: str) -> Remote:
@@ -141,6 +198,8 @@ def _wanted(listing: _Listing, transfer: Transfer, arriving: Path) -> list[Remot
     if CONFIG not in listing.files:
         raise UserMistake("models.no_config", folder=listing.hub_id)
     (weights,) = weight_names(listing.files)
+    if not any(name in listing.files for name in VOCABULARIES):
+        raise UserMistake("models.no_tokenizer", file=VOCABULARIES[0])
     transfer.fetch(listing.files[CONFIG], arriving)
     read_config(arriving)
     names = [name for name in listing.files if name in READ or is_terms(name)]
@@ -167,14 +226,16 @@ def _arriving_folder(target: Path, commit: str) -> Path:
 
 
 def _counting(total: int, report: Report) -> Callable[[int], None]:
-    """Add up the bytes that arrive; report each mebibyte and the last byte."""
+    """Add up the bytes that arrive; report each mebibyte, each half second, and the last byte."""
     done = told = 0
+    told_at = time.monotonic()
 
     def arrived(count: int) -> None:
-        nonlocal done, told
+        nonlocal done, told, told_at
         done += count
-        if count < 0 or done - told >= _TOLD or done == total:
-            told = done
+        is_late = time.monotonic() - told_at >= _OFTEN
+        if count < 0 or done - told >= _TOLD or done == total or is_late:
+            told, told_at = done, time.monotonic()
             report(Progress("download", done, total, "bytes"))
 
     return arrived

@@ -79,6 +79,15 @@ def peak_memory(where: str) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def memory(where: str) -> dict[str, int]:
+    """Bytes of memory that a model can be loaded into there: ``{"total", "free"}``."""
+    if where == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        return {"total": total, "free": free}
+    found = psutil.virtual_memory()
+    return {"total": found.total, "free": found.available}
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether ``error`` says that memory did not suffice; torch's CPU says it in words only."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

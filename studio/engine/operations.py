@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from studio.core.errors import StudioError, UserMistake
 from studio.core.rows import Body, Message
-from studio.engine import gguf, hub, machine, plans, starter
+from studio.engine import gguf, hub, looking, machine, plans, starter
 from studio.engine.answering import Pair
 from studio.engine.configuration import context_of
 from studio.engine.encoding import Encoded, Encoder
@@ -74,13 +74,31 @@ def add_gguf(_: Bench, unwanted: Unwanted, *, file: str, target: str) -> Answer:
         yield from _reporting(unwanted, lambda r: gguf.convert(Path(file), folder, report=r))
 
 
-def add_hub(_: Bench, unwanted: Unwanted, *, hub_id: str, target: str) -> Answer:
-    """Download ``owner/name`` into the new folder ``target``, unless it is there."""
+def add_hub(
+    _: Bench, unwanted: Unwanted, *, hub_id: str, target: str, endpoint: str = ""
+) -> Answer:
+    """Download ``owner/name`` into the new folder ``target``, unless it is there.
+
+    ``endpoint`` is the hub to ask, the usual one if empty.
+    """
     folder = Path(target)
     if not folder.is_dir():
         yield from _reporting(
-            unwanted, lambda r: hub.download(hub_id, folder, report=r, cancel=unwanted)
+            unwanted,
+            lambda r: hub.download(hub_id, folder, endpoint=endpoint, report=r, cancel=unwanted),
         )
+
+
+def look_hub(_: Bench, __: Unwanted, *, hub_id: str, sheets: str, endpoint: str = "") -> Answer:
+    """What ``owner/name`` is, without its weights; ``sheets`` keeps its sheet."""
+    yield from ()
+    return looking.look_at_hub(hub_id, Path(sheets), endpoint=endpoint).as_json()
+
+
+def look_gguf(_: Bench, __: Unwanted, *, file: str) -> Answer:
+    """What a GGUF file holds, from its head."""
+    yield from ()
+    return looking.look_at_gguf(Path(file)).as_json()
 
 
 def inspect_folder(
@@ -124,6 +142,7 @@ def machine_facts(_: Bench, __: Unwanted) -> Answer:
         "precision": machine.number_format(device),
         "threads": machine.use_threads(),
         "instructions": machine.instructions(),
+        "memory_bytes": machine.memory(device),
     }
 
 
@@ -219,6 +238,8 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         add_starter,
         add_gguf,
         add_hub,
+        look_hub,
+        look_gguf,
         inspect_folder,
         machine_facts,
         sheet,

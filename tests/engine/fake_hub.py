@@ -29,6 +29,9 @@ class Hub:
     network: str = ""
     status: int = 200
     listing: bytes | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the listing says beside the files."""
+
     cuts: dict[str, list[int]] = field(default_factory=dict)
     """For each answer to come, how many of its bytes are sent before the line drops."""
     forged: dict[str, bytes] = field(default_factory=dict)
@@ -48,7 +51,7 @@ class Hub:
         if self.listing is not None:
             return self.listing
         siblings = [self._sibling(name, content) for name, content in self.files.items()]
-        return json.dumps({"sha": self.commit, "siblings": siblings}).encode()
+        return json.dumps({"sha": self.commit, "siblings": siblings} | self.told).encode()
 
     def _sibling(self, name: str, content: bytes) -> dict[str, Any]:
         size = self.claimed.get(name, len(content))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.core.errors import Refusal, UserMistake
+from studio.core.rows import Message
 from studio.engine.export import export_run
 from studio.engine.opening import Opened, open_run
 from studio.engine.trainer import main as train
@@ -97,3 +98,23 @@ def test_a_run_on_another_base_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
         open_run(opened.run.path)
     assert caught.value.key == "models.changed"
+
+
+@pytest.mark.parametrize("form", ["adapter", "merged"])
+def test_the_plain_template_goes_along_with_what_was_learned_in_it(
+    form: str, tmp_path: Path
+) -> None:
+    base = tiny_base(tmp_path / "base", "llama")
+    (base / "chat_template.jinja").unlink()
+    run = new_run(tmp_path / "runs" / "r", base, method="lora")
+    assert train(str(run.path)) == 0
+    opened = open_run(run.path)
+    assert opened.pair.encoder.plain_template
+    export_run(opened, form, tmp_path / "out")
+    told = [{"role": "user", "content": "Hi"}]
+    theirs = AutoTokenizer.from_pretrained(tmp_path / "out")
+    ids = theirs.apply_chat_template(told, add_generation_prompt=True, return_dict=False)
+    assert tuple(ids) == opened.pair.encoder.prompt([Message("user", "Hi")])
+    plan = run.plan()
+    assert plan is not None
+    assert plan.template_hash == opened.pair.encoder.template_hash
