@@ -154,9 +154,10 @@ class Flow {
   end(task, dataset) {
     this.task = null;
     if (task?.status !== "done") {
+      this.close();
       if (task?.card) showCard(task.card);
       else toast(this.say("import_cancelled"));
-      return this.close();
+      return;
     }
     this.path = null;
     announce("changed", { what: "rows" });
@@ -165,11 +166,11 @@ class Flow {
   }
 
   report(result) {
-    const found = Object.values(result.findings).reduce((sum, n) => sum + n, 0);
+    const found = result.findings;
     const look = h("button", { type: "button", class: "s-button s-first", onclick: () => (this.close(), showFindings({ ...this, dataset: result.dataset })) }, this.say("privacy_look"));
     fill(this.body,
       h("p", { class: "s-text" }, this.say("import_done", { count: count(result.imported, this.language), dataset: result.dataset })),
-      result.skipped.length > 0 && h("p", { class: "s-text" }, this.say("import_skipped", { count: count(result.skipped.length, this.language) })),
+      result.skipped > 0 && h("p", { class: "s-text" }, this.say("import_skipped", { count: count(result.skipped, this.language) })),
       h("p", { class: "s-text" }, this.say(found ? "privacy_found" : "privacy_none", { count: count(found, this.language) })),
       h("p", { class: "s-quiet" }, this.say("privacy_limits")),
       h("div", { class: "s-dialog-acts" },

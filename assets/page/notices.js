@@ -48,11 +48,15 @@ function drawn(card) {
   return shown;
 }
 
-/** The corner of the page that holds such notices; made when first needed. */
+/**
+ * The corner that holds such notices; made when first needed. An open dialog makes the rest of the
+ * page unreachable, so it gets a corner of its own.
+ */
 function corner(name, role) {
-  const found = document.querySelector(`body > .${name}`);
+  const home = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  const found = home.querySelector(`:scope > .${name}`);
   if (found) return found;
   const made = h("div", { class: name, role });
-  document.body.append(made);
+  home.append(made);
   return made;
 }

@@ -165,6 +165,7 @@ class Desk {
 
   #listen() {
     heard("changed", ({ what }) => what !== "tasks" && this.#later(() => this.reread()));
+    heard("open-row", ({ row }) => this.openAnywhere(row));
     document.addEventListener("visibilitychange", () => document.hidden && this.editor.leave());
     window.addEventListener("pagehide", () => this.editor.leave());
     listenToKeys(this);

@@ -16,7 +16,9 @@ Json = dict[str, Any]
 
 def build(bench: Workbench, said: Words) -> None:
     """Lay the tab out."""
-    Widget("rows", [*desk_actions(bench), *row_actions(bench), *transfer.actions(bench)], said)
+    Widget(
+        "rows", [*desk_actions(bench), *row_actions(bench), *transfer.actions(bench, said)], said
+    )
     publish("rows", row_actions(bench))
 
 

@@ -16,17 +16,14 @@ STYLES = (
     "models",
     "rows",
     "import",
-    "export",
-    "privacy",
 )
 _PAPER, _PAPER_DARK = "#faf8f5", "#171614"
 _INK, _INK_DARK = "#1d1b19", "#eeebe6"
 
 
-def mounting(said: Words) -> dict[str, Any]:
+def mounting() -> dict[str, Any]:
     """What Gradio is given when the page is mounted."""
     return {
-        "head": head(said),
         "theme": theme(),
         "favicon_path": str(assets_folder() / "page" / "icon.svg"),
         "footer_links": [],
@@ -40,11 +37,14 @@ def mounting(said: Words) -> dict[str, Any]:
 
 
 def head(said: Words) -> str:
-    """Styles, sentences of the whole page, and what must be right before the first paint."""
+    """Styles, sentences of the whole page, and what must be right before the first paint.
+
+    For the front page's HTML: a head given to Gradio is added by its script, too late.
+    """
     links = [f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES]
     return "\n".join(
         [
-            f'<script src="/page/theme.js" data-language="{said.language}"></script>',
+            '<script src="/page/theme.js"></script>',
             *links,
             '<link rel="icon" href="/page/icon.svg" type="image/svg+xml">',
             _colour("light", _PAPER),

@@ -7,15 +7,15 @@ or given up.
 
 import secrets
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from studio.core.errors import UserMistake
-from studio.ui.edge import Action
+from studio.core.errors import UserMistake, from_json
+from studio.core.words import Words
+from studio.ui.edge import Action, Edge
 from studio.workbench import Workbench
 from studio.workbench.models import Told
 
@@ -59,6 +59,7 @@ class Transfer:
     """The actions; each calls one service of the workbench."""
 
     bench: Workbench
+    words: Words
 
     @property
     def _uploads(self) -> Uploads:
@@ -71,7 +72,9 @@ class Transfer:
 
     def preview_rows(self, path: str, mapping: dict[str, str]) -> Json:
         """How an uploaded file would be imported; ``mapping`` corrects the guess."""
-        return self.bench.rows.preview(self._uploads.find(path), mapping)
+        found = self.bench.rows.preview(self._uploads.find(path), mapping)
+        left = [skip | {"reason": self._explained(skip["reason"])} for skip in found["skipped"]]
+        return found | {"skipped": left}
 
     def drop_upload(self, path: str) -> Json:
         """Forget an uploaded file that is not to be imported."""
@@ -83,24 +86,23 @@ class Transfer:
     ) -> Json:
         """Start to import an uploaded file; ``drafts`` leaves its rows to be reviewed."""
         file = self._uploads.find(path)
-        task = self.bench.tasks.start("import", dataset, self._importing(file, dataset, mapping, drafts))
-        return {"task": task}
 
-    def _importing(
-        self, file: Path, dataset: str, mapping: dict[str, str], drafts: bool
-    ) -> Callable[[Told], Json]:
         def work(told: Told) -> Json:
             done = self.bench.rows.import_file(
                 file, dataset, mapping=mapping, drafts=drafts, told=told
             )
             self._uploads.discard(file)
-            return done
+            counts = {"skipped": len(done["skipped"]), "findings": done["findings_count"]}
+            return {"dataset": done["dataset"], "imported": done["imported"]} | counts
 
-        return work
+        return {"task": self.bench.tasks.start("import", dataset, work)}
 
     def task(self, id: str) -> Json | None:
-        """How far a task is; None once it is forgotten."""
-        return next((task for task in self.bench.tasks.list() if task["id"] == id), None)
+        """How far a task is, with the card of its error; None once it is forgotten."""
+        found = next((task for task in self.bench.tasks.list() if task["id"] == id), None)
+        if found is None or found["error"] is None:
+            return found
+        return found | {"card": Edge(self.words).card(from_json(found["error"]))}
 
     def cancel_task(self, id: str) -> Json:
         """Ask a task to stop; nothing of it stays."""
@@ -112,8 +114,18 @@ class Transfer:
         return self.bench.rows.findings(dataset)
 
     def export_formats(self, dataset: str) -> list[Json]:
-        """The formats a dataset can be written in."""
-        return self.bench.rows.formats(dataset)
+        """``[{"format", "suffix", "fits", "lossy", "reason"}]``, one line a format and suffix."""
+        return [
+            {
+                "format": choice["format"],
+                "suffix": choice["suffix"],
+                "fits": choice["problem"] is None,
+                "lossy": choice["lossy"],
+                "reason": choice["problem"] and self._explained(choice["problem"]),
+            }
+            for choice in self.bench.rows.formats(dataset)
+            if choice["suffix"] != ".json"  # the same as .jsonl, which every tool reads too
+        ]
 
     def export_rows(self, dataset: str, format: str, suffix: str) -> Json:
         """Write a dataset into the exports folder; ``url`` fetches it from there."""
@@ -122,10 +134,13 @@ class Transfer:
         written = self.bench.rows.export_file(dataset, file, format=format)
         return written | {"name": file.name, "url": f"/gradio_api/file={quote(str(file))}"}
 
+    def _explained(self, error: Json) -> str:
+        return self.words.explain(from_json(error))
 
-def actions(bench: Workbench) -> list[Action]:
-    """What the Data tab may ask about files."""
-    transfer = Transfer(bench)
+
+def actions(bench: Workbench, said: Words) -> list[Action]:
+    """What the Data tab may ask about files; reasons are in the words of ``said``."""
+    transfer = Transfer(bench, said)
     return [
         transfer.paste_rows,
         transfer.preview_rows,
