@@ -25,6 +25,7 @@ from studio.workbench.models import ModelService
 from studio.workbench.orders import OrderService
 from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
+from studio.workbench.shelf import Shelf
 from studio.workbench.tasks import Tasks
 
 Json = dict[str, Any]
@@ -52,7 +53,8 @@ class Workbench:
         self.engine = engine or EngineRoom(data, launcher)
         self.tasks = Tasks()
         self.desk = DeskService(data, models, datasets)
-        self.models = ModelService(data, models, self.engine)
+        self.models = ModelService(data, models, self.engine, self.desk, index)
+        self.shelf = Shelf(self.models)
         self.methods = MethodService(self.models)
         self.rows = RowService(
             data,

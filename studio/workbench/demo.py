@@ -16,10 +16,11 @@ from studio.store.atomic import write_json
 from studio.store.data_folder import DataFolder
 from studio.store.datasets import Dataset
 from studio.workbench.compare import CompareService
-from studio.workbench.models import STARTER, ModelService, Told
+from studio.workbench.models import ModelService, Told
 from studio.workbench.orders import Order, OrderService
 from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
+from studio.workbench.sources import STARTER
 from studio.workbench.tasks import Tasks
 
 Json = dict[str, Any]
@@ -40,9 +41,9 @@ TRAINING = {
 """Not quite two passes: the tone is unmistakable, within a minute on two quiet cores. At twice the
 rate the starter repeats the captain's greeting for ever."""
 
-SAMPLING = {"max_new_tokens": 72, "temperature": 0.5}
-"""The rows' answers have about sixty word pieces. Without variety so small a model repeats
-itself."""
+LENGTH = 80
+VARIETY = 0.5
+"""The rows' answers have about sixty word pieces; without variety so small a model repeats itself."""
 
 _LIVING = ("preparing", "running", "waiting")
 
@@ -57,12 +58,20 @@ class Answer:
     done: bool = False
     problem: Json | None = None
 
-    def take(self, event: Json) -> None:
-        """Add what a lane has written since."""
-        if event.get("lane") == "base":
-            self.base += event["text"]
-        elif event.get("lane") == "tuned":
-            self.tuned += event["text"]
+    def take(self, event: Json, limit: int) -> None:
+        """Add what a lane has written since, at the end a mark where ``limit`` has cut it off."""
+        if "lane" in event:
+            self._add(event["lane"], event["text"])
+        else:
+            for lane in ("base", "tuned"):
+                if event["comparison"][lane]["tokens"] >= limit:
+                    self._add(lane, " …")
+
+    def _add(self, lane: str, text: str) -> None:
+        if lane == "base":
+            self.base += text
+        else:
+            self.tuned += text
 
 
 @dataclass(slots=True)
@@ -103,9 +112,7 @@ class DemoService:
     def warm(self) -> None:
         """Load base and result ahead of the first question."""
         run = self._finished()
-        self.tasks.start(
-            WARM, run, lambda told: self._stream(run, Answer("Hello"), max_new_tokens=1)
-        )
+        self.tasks.start(WARM, run, lambda told: self._stream(run, Answer("Hello"), length=1))
 
     def ask(self, question: str) -> Json:
         """Put ``question`` to both; the answers grow in :meth:`show`.
@@ -167,12 +174,12 @@ class DemoService:
         names = (DATASET, *(f"{DATASET} {number}" for number in range(2, len(taken) + 3)))
         return next(name for name in names if name not in taken)
 
-    def _stream(self, run: str, answer: Answer, **changed: object) -> Json:
+    def _stream(self, run: str, answer: Answer, length: int = LENGTH) -> Json:
         try:
             with self._turn:  # the device does one thing at a time
-                sampling = SAMPLING | changed
+                sampling = {"max_new_tokens": length, "temperature": VARIETY}
                 for event in self.compare.stream(run, answer.question, sampling=sampling):
-                    answer.take(event)
+                    answer.take(event, length)
         except StudioError as error:
             answer.problem = error.as_json()
         finally:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,10 @@ class CannedEngine(EngineRoom):
         with self.stream(op, **args) as answer:
             list(answer)
             return answer.result
+
+    @contextmanager
+    def apart(self) -> Iterator[EngineRoom]:
+        yield self
 
     def close(self) -> None:
         self.go_on.set()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.core.errors import UserMistake
+from studio.core.errors import Refusal, UserMistake
 from studio.store.sheets import Sheets
 from tests.workbench.workshop import SHEET, Workshop
 
@@ -118,3 +118,89 @@ def test_an_id_is_not_mistaken_for_a_folder_that_is_at_hand(
     (folder / "starter").mkdir()
     monkeypatch.chdir(folder)
     assert workshop.models.need("starter").folder == str(workshop.data.models / "starter")
+
+
+class Enough(Exception):
+    """The person has cancelled."""
+
+
+def test_who_stops_listening_stops_the_work(workshop: Workshop) -> None:
+    step = {"step": "download", "done": 1, "total": 2, "unit": "bytes"}
+    workshop.engine.events = [{"progress": step}]
+
+    def cancel(_: dict) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        workshop.models.add("someone/model", told=cancel)
+    (answer,) = workshop.engine.answers
+    assert answer.is_closed
+    assert workshop.models.list() == []
+
+
+def test_the_hub_is_the_one_that_the_person_chose(workshop: Workshop) -> None:
+    workshop.models.add("someone/one")
+    workshop.desk.choose(mirror="https://mirror.example")
+    workshop.models.add("someone/two")
+    endpoints = [args["endpoint"] for op, args in workshop.engine.asked if op == "add_hub"]
+    assert endpoints == ["", "https://mirror.example"]
+
+
+def test_offline_nothing_is_fetched_and_what_is_there_is_used(workshop: Workshop) -> None:
+    workshop.desk.choose(offline=True)
+    with pytest.raises(Refusal) as caught:
+        workshop.models.add("someone/model")
+    assert caught.value.key == "models.offline"
+    assert workshop.engine.asked == []
+    (workshop.data.models / "someone--model").mkdir()
+    assert workshop.models.add("someone/model")["id"] == "someone--model"
+    assert workshop.models.add("starter")["id"] == "starter"
+
+
+def test_a_model_without_a_template_is_known_by_the_plain_one(
+    workshop: Workshop, folder: Path
+) -> None:
+    assert workshop.models.add(str(folder))["template"] == "own"
+    facts = workshop.engine.results["inspect_folder"]
+    workshop.engine.results["inspect_folder"] = facts | {"chat_template": False}
+    assert workshop.models.add(str(folder))["template"] == "plain"
+
+
+def test_a_forgotten_model_goes_with_its_files_only_where_they_are_ours(
+    workshop: Workshop, folder: Path
+) -> None:
+    ours = Path(workshop.models.add("someone/model")["folder"])
+    ours.mkdir()
+    theirs = workshop.models.add(str(folder))["id"]
+    assert workshop.models.forget("someone--model") == {
+        "id": "someone--model",
+        "deleted": True,
+        "runs": [],
+    }
+    assert workshop.models.forget(theirs)["deleted"] is False
+    assert workshop.models.list() == []
+    assert (ours.exists(), folder.exists()) == (False, True)
+
+
+def test_forgetting_names_the_runs_that_need_the_model(workshop: Workshop) -> None:
+    run = workshop.begin(name="Doses")
+    model = workshop.runs.show(run)["recipe"]["base"]["id"]
+    assert workshop.models.forget(model)["runs"] == ["Doses"]
+
+
+def test_no_model_is_forgotten_while_something_computes(workshop: Workshop, folder: Path) -> None:
+    id = workshop.models.add(str(folder))["id"]
+    with workshop.engine.device("train"), pytest.raises(Refusal) as caught:
+        workshop.models.forget(id)
+    assert caught.value.key == "lease.busy"
+    assert [model["id"] for model in workshop.models.list()] == [id]
+
+
+def test_what_has_arrived_of_a_download_can_be_thrown_away(workshop: Workshop) -> None:
+    arriving = workshop.data.models / ".someone--model.arriving-0123456789ab"
+    arriving.mkdir()
+    (arriving / "model.safetensors.part").write_bytes(b"half")
+    workshop.models.drop("someone/other")
+    assert arriving.exists()
+    workshop.models.drop("someone/model")
+    assert not arriving.exists()

@@ -1,6 +1,7 @@
 """Services over a temporary data folder, with an engine and trainers that compute nothing."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from studio.store.rows import Rows
 from studio.store.runs import Runs
 from studio.store.versions import Versions
 from studio.workbench.compare import CompareService
+from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.models import ModelService
 from studio.workbench.orders import Order, OrderService
 from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
+from studio.workbench.shelf import Shelf
 from tests.store.sample_rows import UnsyncedDatabase, new_key, ready
 
 Json = dict[str, Any]
@@ -48,18 +51,25 @@ FACTS = {
     "identity": {"kind": "folder", "hash": "ab" * 32},
 }
 
+MACHINE = {
+    "device": "cpu",
+    "precision": "float32",
+    "memory_bytes": {"total": 16 << 30, "free": 12 << 30},
+}
+
 
 class FakeAnswer(Iterator[Json]):
     """Events and a result that were known before."""
 
     def __init__(self, events: list[Json], result: Any) -> None:
         self._events, self._end, self.result = iter(events), result, None
+        self.is_closed = False
 
     def __enter__(self) -> "FakeAnswer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.is_closed = True
 
     def __next__(self) -> Json:
         for event in self._events:
@@ -76,18 +86,25 @@ class FakeEngine(EngineRoom):
         self.asked: list[tuple[str, Json]] = []
         self.events: list[Json] = []
         self.results: dict[str, Any] = {"inspect_folder": FACTS, "sheet": SHEET.as_json()}
+        self.results["machine_facts"] = MACHINE
+        self.answers: list[FakeAnswer] = []
         self.times_closed = 0
 
     def stream(self, op: str, /, **args: Any) -> Any:
         self.asked.append((op, args))
         result = self.results.get(op)
         facts = result | {"folder": args["folder"]} if op == "inspect_folder" else result
-        return FakeAnswer(self.events, facts)
+        self.answers.append(FakeAnswer(self.events, facts))
+        return self.answers[-1]
 
     def call(self, op: str, /, **args: Any) -> Any:
         answer = self.stream(op, **args)
         list(answer)
         return answer.result
+
+    @contextmanager
+    def apart(self) -> Iterator[EngineRoom]:
+        yield self
 
     def close(self) -> None:
         self.times_closed += 1
@@ -101,7 +118,10 @@ class Workshop:
         database = UnsyncedDatabase(self.data.database)
         self.engine = FakeEngine(self.data)
         self.index = Runs(database)
-        self.models = ModelService(self.data, Models(database), self.engine)
+        models = Models(database)
+        self.desk = DeskService(self.data, models, Datasets(database))
+        self.models = ModelService(self.data, models, self.engine, self.desk, self.index)
+        self.shelf = Shelf(self.models)
         self.rows = RowService(
             self.data,
             Datasets(database),
