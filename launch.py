@@ -27,9 +27,8 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
-# What `python launch.py` does without a word: becomes ["ui"] with the page.
-WITHOUT_WORDS = ["--help"]
-WITHOUT_WORDS_HINT = "This version has no page yet; all of it is on the command line:"
+# What `python launch.py` does without a word.
+WITHOUT_WORDS = ["ui"]
 
 GB = 1e9
 # Bytes written, measured. On Linux PyTorch brings the CUDA libraries: 2.6 GB fetched, 4.7 unpacked,
@@ -378,7 +377,6 @@ def launch(place: Place, words: Sequence[str]) -> int:
         set_up(place, run, RUNNING)
         return hand_over(place, [*studio, *words])
     set_up(place, run, READY)
-    say(WITHOUT_WORDS_HINT)
     return hand_over(place, [*studio, *WITHOUT_WORDS])
 
 

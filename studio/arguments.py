@@ -73,5 +73,5 @@ def _common(default: object = None) -> argparse.ArgumentParser:
     place, text = "where everything is kept", "print JSON and nothing else"
     common.add_argument("--data-dir", type=Path, metavar="DIR", default=default, help=place)
     common.add_argument("--json", action="store_true", default=default or False, help=text)
-    common.add_argument("--lang", choices=LANGUAGES, default=default or "en")
+    common.add_argument("--lang", choices=LANGUAGES, default=default)
     return common

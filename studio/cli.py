@@ -19,8 +19,11 @@ from typing import Any, Self
 
 from studio.arguments import Commands, argument
 from studio.core.errors import Fault, RunFailed, StudioError, UserMistake, from_json
-from studio.core.words import words
+from studio.core.words import LANGUAGES, words
 from studio.printing import Printer
+from studio.web import password
+from studio.web.address import Address
+from studio.web.serving import Wish, serve
 from studio.workbench import Workbench
 from studio.workbench.doctor import diagnose
 from studio.workbench.orders import Order
@@ -50,7 +53,7 @@ def main(
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     given = command.read(None if argv is None else list(argv))
-    out = Printer(words(given.lang), as_json=given.json)
+    out = Printer(words(given.lang or LANGUAGES[0]), as_json=given.json)
     try:
         with open_bench(given.data_dir) as bench:
             given.act(bench, given, out)
@@ -67,6 +70,31 @@ def main(
         traceback.print_exc()
         out.error(Fault("cli.broke"))
         return Fault.exit_code
+
+
+@command(
+    "ui",
+    argument("--host", default="127.0.0.1", help="another one than this needs a password"),
+    argument("--port", type=int, metavar="N", help="else 7860, or a free one near it"),
+    argument("--no-browser", action="store_true", help="only print the address"),
+    argument("--offline", action="store_true", help="never reach for a model hub"),
+)
+def ui(bench: Workbench, given: Namespace, out: Printer) -> None:
+    """Open the page in the browser; Ctrl-C ends it, and trainings go on."""
+    is_private = Address(given.host, 0).is_loopback
+    if not is_private:
+        out.note("web.plain")
+    wish = Wish(
+        host=given.host,
+        port=given.port,
+        language=given.lang,
+        password=""
+        if is_private
+        else password.choose(out.sentence("web.ask_password"), os.environ),
+        opens_browser=not given.no_browser,
+        is_offline=given.offline,
+    )
+    serve(bench.data, wish, lambda how, address: out.note(f"web.{how}", address=address))
 
 
 @command("doctor")

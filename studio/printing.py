@@ -56,6 +56,9 @@ class Printer:
         if self._as_json:
             return _print({**found, "skipped": skipped})
         self._say("cli.view.imported", **self._facts({**found, "skips": len(skipped)}))
+        for field, counts in found["unknown"].items():
+            words = ", ".join(f"{word} ({count:,})" for word, count in counts.items())
+            self._say(f"cli.unknown.{field}", column=found["mapping"][field], words=words)
         for skip in skipped:
             self._say("cli.line.skipped", **skip)
 
@@ -138,6 +141,10 @@ class Printer:
         """That a run is being prepared, which may take a while."""
         if not self._as_json:
             self.note("cli.begun", run=run)
+
+    def sentence(self, key: str) -> str:
+        """A sentence as it is spoken here, for whoever asks in a terminal."""
+        return self._words.say(key)
 
     def note(self, key: str, **facts: Any) -> None:
         """A remark for people."""

@@ -40,7 +40,18 @@ MAY_IMPORT = {
     "app": {"ui", "workbench", "core"},
     "printing": {"core"},
     "arguments": {"printing", "workbench", "core"},
-    "cli": {"cli", "arguments", "printing", "app", "workbench", "core"},
+    "web": {
+        "web",
+        "app",
+        "ui",
+        "workbench",
+        "store.locks",
+        "store.atomic",
+        "store.data_folder",
+        "jobs.zygote",
+        "core",
+    },
+    "cli": {"cli", "arguments", "printing", "web", "workbench", "core"},
     "__main__": {"cli"},
 }
 TORCH = {"torch", "transformers", "peft", "accelerate", "bitsandbytes"}
@@ -53,6 +64,7 @@ NEVER_IMPORTS = {
     "workbench": {"gradio", *TORCH},
     "ui": TORCH,
     "app": TORCH,
+    "web": TORCH,
     "printing": {"gradio", *TORCH},
     "arguments": {"gradio", *TORCH},
     "cli": {"gradio", *TORCH},

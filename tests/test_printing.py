@@ -135,10 +135,33 @@ def test_progress_is_told_by_tenths_where_nobody_watches(capsys: Captured) -> No
     assert said.err.splitlines()[-1] == "Reading the model's files: 100 %"
 
 
+IMPORTED = {
+    "dataset": "d",
+    "version": "v",
+    "imported": 2,
+    "mapping": {},
+    "skipped": [],
+    "unknown": {},
+}
+
+
 def test_what_an_import_skipped_is_named(capsys: Captured) -> None:
     skip = {"row": 3, "column": "answer", "reason": PROBLEM}
-    found = {"dataset": "d", "version": "v", "imported": 2, "mapping": {}, "skipped": [skip]}
+    found = IMPORTED | {"skipped": [skip]}
     printer().imported(found)
     first, second = capsys.readouterr().out.splitlines()
     assert first == "Added to d: 2 rows; skipped: 1. Version v"
     assert second.startswith('Skipped, row 3, column "answer": The answer is empty')
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("field", ["status", "split"])
+def test_words_that_an_import_does_not_know_are_named(
+    field: str, language: str, capsys: Captured
+) -> None:
+    counts = {"final": 1200, "x": 1}
+    printer(language).imported(IMPORTED | {"mapping": {field: "Stand"}, "unknown": {field: counts}})
+    _, told = capsys.readouterr().out.splitlines()
+    assert "Stand" in told
+    assert "final (1,200), x (1)" in told
+    assert f"--map {field}=" in told

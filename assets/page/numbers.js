@@ -15,6 +15,11 @@ export function count(n, language) {
   return formatted(n, language, { maximumFractionDigits: 0 });
 }
 
+/** 596049920 → "596 million"; three digits, the rest in words. */
+export function large(n, language) {
+  return formatted(n, language, { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 3 });
+}
+
 /** 0.125 → "13%"; a share below one percent keeps a digit. */
 export function share(x, language) {
   const digits = x > 0 && x < 0.01 ? 1 : 0;

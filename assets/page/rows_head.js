@@ -3,6 +3,7 @@
 
 import { confirm } from "./dialogs.js";
 import { fill, h } from "./dom.js";
+import { isComposing } from "./keys.js";
 import { menuButton } from "./rows_menu.js";
 import { showCard } from "./notices.js";
 import { count } from "./numbers.js";
@@ -87,10 +88,10 @@ export class Head {
   async #askName(title, name, act) {
     const input = h("input", {
       class: "s-input notranslate", translate: "no", spellcheck: "false", autocomplete: "off", dir: "auto", maxlength: "100", autofocus: true, value: name,
-      onkeydown: (event) => event.key === "Enter" && !event.isComposing && event.keyCode !== 229 && input.closest("dialog").close("act"),
+      onkeydown: (event) => event.key === "Enter" && !isComposing(event) && (event.preventDefault(), input.closest("dialog").close("act")),
     });
     const body = h("label", { class: "s-field" }, h("span", {}, this.say("dataset_name")), input);
-    const wanted = await confirm({ title: this.say(title), text: this.say(`${title}_text`), act: this.say("dataset_keep"), body });
+    const wanted = await confirm({ title: this.say(`${title}_title`), text: this.say(`${title}_text`), act: this.say("dataset_keep"), body });
     if (wanted) act(input.value);
   }
 

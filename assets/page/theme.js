@@ -1,4 +1,4 @@
-// Before the first paint: light or dark, the place and the language; then watched over.
+// Before the first paint: light or dark, and the place; then watched over.
 //
 // Not a module, so that the browser runs it at once. Gradio sets `dark` on the body by the system's
 // wish when it starts; a choice kept in `studio.theme` outlives that.
@@ -23,7 +23,6 @@
 
   apply();
   root.dataset.place = location.hash.slice(1).split("/")[0] || "start";
-  root.lang = document.currentScript.dataset.language;
   system.addEventListener("change", apply);
   window.addEventListener("studio:theme", apply);
   document.addEventListener("DOMContentLoaded", () => {

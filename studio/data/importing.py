@@ -3,6 +3,7 @@
 Nothing is stored here. That good rows go in together or not at all is the store's transaction.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
@@ -24,6 +25,7 @@ LARGEST_CELL = 10_000_000
 
 _HEAD = 1000  # records whose columns decide the layout
 _STRIDE = 500  # records between two calls of progress
+_WORDS = 20  # unknown words of one field that are named
 
 
 def read(
@@ -66,6 +68,7 @@ def _read(
     layout = _lay_out(head, mapping, container)
     rows: list[NewRow] = []
     skipped: list[Skip] = []
+    unknown: Counter[tuple[str, str]] = Counter()
     told = _told(islice(chain(head, records), limit), len(decoded.text), progress)
     known = set(layout.columns)
     for record, length in told:
@@ -78,6 +81,7 @@ def _read(
         try:
             _refuse_huge(record, length)
             rows.append(layout.row(record.columns))
+            unknown.update(layout.unknown(record.columns))
         except UserMistake as mistake:
             facts = mistake.facts
             skipped.append(Skip(record.row, facts["column"], mistake.key, facts))
@@ -90,7 +94,18 @@ def _read(
         ignored=layout.ignored,
         rows=tuple(rows),
         skipped=tuple(skipped),
+        unknown=_by_field(unknown),
     )
+
+
+def _by_field(words: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """Counts of ``(field, word)`` as those of each field, the most frequent words of it."""
+    fields: dict[str, dict[str, int]] = {}
+    for (field, word), count in words.most_common():
+        counts = fields.setdefault(field, {})
+        if len(counts) < _WORDS:
+            counts[word] = count
+    return fields
 
 
 def _load(path: Path) -> bytes:

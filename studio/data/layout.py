@@ -15,16 +15,21 @@ from studio.data.bodies import SUFFICIENT, Fields, read_body
 from studio.data.formats import PAIRS, TEXT, recognise
 from studio.data.mapping import ABOUT, NAMES, check_mapping, guess, listed
 
+# Ready says that someone looked and agreed. "Done", "ok" or "final" may mean the writing alone.
 _STATUS = {
-    **dict.fromkeys(("draft", "草稿"), Status.DRAFT),
-    **dict.fromkeys(("ready", "reviewed", "已审"), Status.READY),
-    **dict.fromkeys(("flagged", "存疑"), Status.FLAGGED),
+    **dict.fromkeys(("draft", "pending", "todo", "草稿", "待审", "待审核", "未审核"), Status.DRAFT),
+    **dict.fromkeys(("ready", "reviewed", "approved", "accepted"), Status.READY),
+    **dict.fromkeys(("已审", "已审核", "审核通过", "已通过", "通过"), Status.READY),
+    **dict.fromkeys(("flagged", "rejected", "存疑", "有疑问", "未通过"), Status.FLAGGED),
 }
 _SPLIT = {
-    **dict.fromkeys(("train", "training", "训练", "学习"), Split.TRAIN),
-    **dict.fromkeys(("check", "validation", "valid", "val", "dev", "检查"), Split.CHECK),
-    **dict.fromkeys(("exam", "test", "考题"), Split.EXAM),
+    **dict.fromkeys(("train", "training", "训练", "训练集", "学习"), Split.TRAIN),
+    **dict.fromkeys(("check", "validation", "valid", "val", "dev"), Split.CHECK),
+    **dict.fromkeys(("检查", "留作检查", "验证", "验证集"), Split.CHECK),
+    **dict.fromkeys(("exam", "test", "考题", "测试", "测试集"), Split.EXAM),
 }
+_WORDS: dict[str, Mapping[str, object]] = {"status": _STATUS, "split": _SPLIT}
+_LONGEST_WORD = 40
 # Reason that a body teaches nothing -> fields it may have been read from, the likeliest first.
 _BLAMED = {
     "rows.empty_text": ("text", "body"),
@@ -68,6 +73,12 @@ class Layout:
             raise UserMistake(
                 mistake.key, **mistake.facts | {"column": next(columns, "")}
             ) from None
+
+    def unknown(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Words in one record that say nothing we know, as ``(field, word)``: status and split."""
+        columns = [(f, c) for f, c in self.mapping.items() if f in _WORDS and c]
+        said = [(f, _word(record.get(c))) for f, c in columns]
+        return [(f, word[:_LONGEST_WORD]) for f, word in said if word and word not in _WORDS[f]]
 
     def _require(self, fields: Fields) -> None:
         for field in sorted(self.needed):

@@ -27,6 +27,8 @@ class Reading:
 
     ``columns`` are all in the file's order; ``mapping`` says which of them each field was read
     from, ``ignored`` which were not.
+    ``unknown`` counts, of status and split, the words in ``rows`` that mean nothing here, the most
+    frequent ones: a row with such a status is a draft, one with such a split has none of its own.
     """
 
     format: str
@@ -37,3 +39,4 @@ class Reading:
     ignored: tuple[str, ...]
     rows: tuple[NewRow, ...]
     skipped: tuple[Skip, ...]
+    unknown: Mapping[str, Mapping[str, int]]

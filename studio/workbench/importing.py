@@ -42,6 +42,7 @@ class Transfer(Library):
         reading = importing.read(file, mapping=mapping)
         return {
             **_understood(reading),
+            "status": _statuses(reading.rows),
             "container": reading.container,
             "columns": list(reading.columns),
             "good": len(reading.rows),
@@ -82,6 +83,7 @@ class Transfer(Library):
             "imported": len(drafted),
             "skipped": [_skipped(skip) for skip in reading.skipped],
             **_understood(reading),
+            "status": _statuses(drafted),
             "findings": self._placed(found[:SHOWN_FINDINGS], drafted, outcome.ids),
             "findings_count": len(found),
         }
@@ -168,7 +170,14 @@ def _understood(reading: Reading) -> Json:
         "format": reading.format,
         "encoding": reading.encoding,
         "ignored": list(reading.ignored),
+        "unknown": {field: dict(words) for field, words in reading.unknown.items()},
     }
+
+
+def _statuses(rows: Sequence[NewRow]) -> dict[str, int]:
+    """How many of ``rows`` have each status, also those that none has."""
+    counts = Counter(row.status for row in rows)
+    return {status.value: counts[status] for status in Status}
 
 
 def _skipped(skip: Skip) -> Json:

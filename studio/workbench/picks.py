@@ -80,5 +80,14 @@ def choose(known: Sequence[Sized], *, free: int, language: str, is_slow: bool) -
     return [best, *others[:1], starter] if others else [best, starter]
 
 
+def reason(best: Sized, *, free: int, is_slow: bool) -> str:
+    """The key of the sentence that says why :func:`choose` recommends ``best``."""
+    if best.pick.source == STARTER:
+        return "why_only"
+    if best.needed * _ROOM > free:
+        return "why_smallest"
+    return "why_slow" if is_slow else "why_largest"
+
+
 def _without(some: Sequence[Sized], others: Sequence[Sized]) -> list[Sized]:
     return [one for one in some if one not in others]

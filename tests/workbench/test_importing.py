@@ -128,6 +128,19 @@ def test_what_comes_in_may_wait_to_be_reviewed(bench: Workbench, tmp_path: Path)
     assert statuses == ["draft", "draft", "flagged"]
 
 
+def test_an_import_and_its_preview_count_statuses_and_unknown_words(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    words = ["approved", "Final", "final", "flagged", ""]
+    given = zip(pairs(5), words, strict=True)
+    file = file_of(tmp_path, [pair | {"status": word} for pair, word in given])
+    for found in (bench.rows.preview(file), bench.rows.import_file(file, "new")):
+        assert found["unknown"] == {"status": {"final": 2}}
+        assert found["status"] == {"ready": 2, "draft": 2, "flagged": 1}
+    again = bench.rows.import_file(file, "new", drafts=True)
+    assert again["status"] == {"ready": 0, "draft": 4, "flagged": 1}
+
+
 def test_an_import_names_what_may_give_a_person_away(bench: Workbench, tmp_path: Path) -> None:
     add_rows(bench, "new", [ready(number) for number in range(3)])
     rows = [

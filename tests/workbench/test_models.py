@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import Refusal, UserMistake
+from studio.store.runs import RunEntry
 from studio.store.sheets import Sheets
 from tests.workbench.workshop import SHEET, Workshop
 
@@ -183,9 +184,10 @@ def test_a_forgotten_model_goes_with_its_files_only_where_they_are_ours(
 
 
 def test_forgetting_names_the_runs_that_need_the_model(workshop: Workshop) -> None:
-    run = workshop.begin(name="Doses")
-    model = workshop.runs.show(run)["recipe"]["base"]["id"]
-    assert workshop.models.forget(model)["runs"] == ["Doses"]
+    model, rows = workshop.models.add("starter")["id"], workshop.fill("rows", [])
+    for number, base in enumerate((model, "another")):
+        workshop.index.add(RunEntry(f"r{number}", f"Run {number}", rows, "v1", base, "lora"), [])
+    assert workshop.models.forget(model)["runs"] == ["Run 0"]
 
 
 def test_no_model_is_forgotten_while_something_computes(workshop: Workshop, folder: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from studio.core.words import words
 from studio.workbench.memory import WORKING
-from studio.workbench.picks import STARTER, Sized, all_picks, choose
+from studio.workbench.picks import STARTER, Sized, all_picks, choose, reason
 from tests.conftest import REPOSITORY
 
 # Parameters as published with the weights, tied ones once, and those that the file stores.
@@ -73,6 +74,17 @@ def test_a_gpu_learns_with_large_models_too() -> None:
     assert chosen(9, is_slow=False, width=2) == ["Qwen3-1.7B", "Qwen3-4B", "starter"]
 
 
+@pytest.mark.parametrize(
+    ("free", "is_slow", "why"),
+    [(12, True, "slow"), (12, False, "largest"), (2.6, True, "smallest"), (1.5, True, "only")],
+)
+def test_the_first_is_recommended_for_a_reason(free: float, is_slow: bool, why: str) -> None:
+    given = {"free": int(free * GB), "is_slow": is_slow}
+    best = choose(sized(), language="zh", **given)[0]
+    assert reason(best, **given) == f"why_{why}"
+    assert f"page.models.why_{why}" in words().sentences
+
+
 def every_machine() -> Iterator[tuple[float, str, bool]]:
     for tenths in range(5, 300, 3):
         for language in ("en", "zh"):
@@ -92,8 +104,6 @@ def test_there_are_always_three_with_the_starter_and_the_first_fits_if_any_does(
 
 
 def test_every_pick_may_be_used_by_anyone_and_has_its_sentence() -> None:
-    from studio.core.words import words
-
     for pick in all_picks():
         assert pick.licence == "apache-2.0"
         for language in ("en", "zh"):

@@ -23,7 +23,7 @@ AFAR = {
 def test_a_pick_tells_what_it_is_what_it_takes_and_whether_it_is_there(workshop: Workshop) -> None:
     picks = workshop.shelf.picks("en")
     assert len(picks) == 3
-    assert [pick["recommended"] for pick in picks] == [True, False, False]
+    assert [bool(pick["why"]) for pick in picks] == [True, False, False]
     (starter,) = (pick for pick in picks if pick["source"] == "starter")
     assert (starter["known"], starter["ready_offline"], starter["languages"]) == (
         None,
