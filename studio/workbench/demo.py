@@ -43,7 +43,7 @@ rate the starter repeats the captain's greeting for ever."""
 
 LENGTH = 80
 VARIETY = 0.5
-"""The rows' answers have about sixty word pieces; without variety so small a model repeats itself."""
+"""The rows' answers have about sixty word pieces; without variety a small model repeats itself."""
 
 _LIVING = ("preparing", "running", "waiting")
 
