@@ -37,7 +37,7 @@ export class TextField {
     this.head = h("span", { class: "rows-label" }, given.label);
     this.more = h("div", { class: "rows-more" });
     this.foot = h("span", { class: "s-term rows-foot" });
-    this.element = h("div", { class: "rows-field" }, h("label", { class: "s-field" }, this.head, this.input), this.more, this.foot);
+    this.element = h("div", { class: "rows-field" }, this.more, h("label", { class: "s-field" }, this.head, this.input), this.foot);
   }
 
   get text() {

@@ -90,7 +90,7 @@ export class List {
       h("span", { class: "rows-item-head" },
         h("span", { class: "s-term" }, count(row.number, this.language)),
         h("span", { class: `rows-dot rows-${row.status}`, title: this.say(`status_${row.status}`) }),
-        h("span", { class: "s-term" }, this.#facts(row))),
+        h("span", { class: "s-term notranslate", translate: "no" }, this.#facts(row), row.tags.map((tag) => h("bdi", {}, tag)))),
       text("rows-item-prompt", row.prompt || (row.kind === "text" ? row.response : "") || this.say("empty_text")),
       row.kind !== "text" && text("rows-item-response", row.response || this.say("empty_answer")));
     this.#items.set(row.id, item);
@@ -99,7 +99,7 @@ export class List {
   }
 
   #facts(row) {
-    return [this.say(`status_${row.status}`), row.split !== "train" && this.say(`split_${row.split}`), row.turns > 2 && this.say("turns", { count: row.turns }), ...row.tags].filter(Boolean).join(" · ");
+    return [this.say(`status_${row.status}`), row.split !== "train" && this.say(`split_${row.split}`), row.turns > 3 && this.say("turns")].filter(Boolean).join(" · ");
   }
 
   #click(event) {

@@ -74,6 +74,7 @@ def erase(
     with database.read() as connection:
         gone = _what_goes(connection, row_ids)
         learned = _learned(connection, gone)
+        known = frozenset(learned)
         earlier = dict(connection.execute("SELECT run, count FROM erased").fetchall())
     for run in running:
         if run in learned or traces.has_traces(folder.runs / run, gone):
@@ -88,6 +89,7 @@ def erase(
         traces.mark_run(folder.runs / run, earlier.get(run, 0) + count)
     files += [*traces.clean_exports(folder, gone), *traces.clean_backups(folder, gone)]
     with database.write() as connection:
+        _refuse_new(_learned(connection, gone), known)
         _forget(connection, gone, taught, Stamp(author, database.now()))
     database.vacuum()
     names = sorted({path.relative_to(folder.root).as_posix() for path in files})
@@ -114,6 +116,13 @@ def _learned(connection: sqlite3.Connection, gone: Gone) -> Counter[str]:
         {"ids": json.dumps(sorted(gone.ids))},
     )
     return Counter(dict(found.fetchall()))
+
+
+def _refuse_new(now: Collection[str], known: Collection[str]) -> None:
+    """A run that began meanwhile may hold the rows in memory; one that begins later is refused."""
+    for run in now:
+        if run not in known:
+            raise Refusal("erase.run_active", run=run)
 
 
 def _forget(

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from studio.core.errors import UserMistake
+from studio.core.errors import Refusal, UserMistake
 from studio.store.database import Database
 from studio.store.datasets import clean_name
 
@@ -41,7 +41,11 @@ class Runs:
         self._database = database
 
     def add(self, entry: RunEntry, row_ids: Iterable[str]) -> RunEntry:
-        """Write a run down with the rows that it learns from."""
+        """Write a run down with the rows that it learns from.
+
+        Raises Refusal ``rows.changed`` where one of them was erased since they were read.
+        """
+        ids = list(row_ids)
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO runs (id, name, dataset, version, model, method, created)"
@@ -56,11 +60,13 @@ class Runs:
                     self._database.now(),
                 ),
             )
-            connection.execute(
+            found = connection.execute(
                 "INSERT INTO learned SELECT ?, number FROM rows"
                 " WHERE id IN (SELECT value FROM json_each(?))",
-                (entry.id, json.dumps(list(row_ids))),
+                (entry.id, json.dumps(ids)),
             )
+            if found.rowcount != len(ids):
+                raise Refusal("rows.changed")
             return _find(connection, entry.id)
 
     def get(self, name_or_id: str) -> RunEntry:

@@ -137,7 +137,7 @@ def test_rows_are_shown_as_a_usual_run_would_cut_them(
     assert long["row"] == "0"
     assert 0 < long["trained"] < len(kept) <= tiny_models.CONTEXT < len(long["tokens"])
     assert long["stop_trained"] is False
-    assert (alone["row"], alone["error"]["key"]) == ("1", "tokens.no_answer")
+    assert (alone["row"], alone["reason"]["key"]) == ("1", "rows.no_answer")
 
 
 def test_a_result_is_exported_and_compared(line: Line, trained: Trained, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from studio.core.errors import Refusal, UserMistake
 from studio.core.events import Sampled, Stepped
 from studio.core.recipe import Base, Lessons, Recipe
 from studio.core.rows import Body, Message, NewRow, Row, Split, Status
+from studio.store import traces
 from studio.store.data_folder import DataFolder
 from studio.store.erase import EraseReport, erase
 from studio.store.exports import list_rows
@@ -16,6 +17,7 @@ from studio.store.migrations import back_up
 from studio.store.row_values import Change, Query
 from studio.store.run_folder import EventLog, RunFolder, RunRow
 from studio.store.runs import RunEntry, Runs
+from studio.store.traces import Gone
 from studio.store.versions import Versions
 from tests.store.sample_rows import ask, new_key, ready, shelf_in
 
@@ -341,3 +343,18 @@ def test_rejected_answers_and_plain_texts_are_sought_too(clinic: Clinic) -> None
     erase(clinic.shelf.database, [row.id for row in rows], clinic.folder)
     assert run.recipe().questions == ("", "", "Zebra")
     assert ask(2) in [row.body for row in clinic.shelf.living()]
+
+
+def test_a_run_that_begins_meanwhile_keeps_the_row_from_being_erased(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = traces.clean_exports
+
+    def begin_and_clean(folder: DataFolder, gone: Gone) -> list[Path]:
+        clinic.run("r1", [clinic.row])
+        return clean(folder, gone)
+
+    monkeypatch.setattr(traces, "clean_exports", begin_and_clean)
+    with pytest.raises(Refusal, match=r"erase\.run_active"):
+        clinic.erase()
+    assert clinic.shelf.rows.get(clinic.row.id) == clinic.row

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.core.errors import UserMistake
+from studio.core.errors import Refusal, UserMistake
 from studio.store.runs import RunEntry, Runs
 from tests.store.sample_rows import Shelf, ready, shelf_in
 
@@ -89,3 +89,11 @@ def test_a_run_that_has_not_begun_is_forgotten_with_its_rows(shelf: Shelf, runs:
     runs.remove("r1")
     assert runs.list() == ()
     assert runs.learned("r1") == ()
+
+
+def test_a_run_of_a_row_that_was_erased_meanwhile_does_not_begin(shelf: Shelf, runs: Runs) -> None:
+    [row] = shelf.add(ready(1))
+    with pytest.raises(Refusal) as refused:
+        runs.add(entry(shelf, "r1"), [row.id, "erased"])
+    assert refused.value.key == "rows.changed"
+    assert runs.list() == ()
