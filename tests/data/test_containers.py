@@ -185,7 +185,7 @@ def test_cells_stay_strings() -> None:
     [
         ("1,2,3", "data.extra_cells"),
         ("1,2,,", {"q": "1", "a": "2"}),
-        ("1", {"q": "1"}),
+        ("1", {"q": "1", "a": None}),
         ('"1" x,2', "data.stray_quote"),
     ],
 )

@@ -298,6 +298,13 @@ def test_a_path_that_cannot_be_read_is_named(
         read(path)
 
 
+def test_columns_that_no_good_row_reaches_are_there_all_the_same() -> None:
+    reading = read(b"prompt,response\nhi\nhi,there,extra\n", "rows.csv")
+    assert reading.columns == ("prompt", "response")
+    assert reading.rows == ()
+    assert problems(reading) == [(2, "response", "data.missing"), (3, "", "data.extra_cells")]
+
+
 STATUSES = {
     Status.READY: "ready reviewed Approved accepted 已审 已审核 审核通过 已通过 通过",
     Status.DRAFT: "draft PENDING todo 草稿 待审 待审核 未审核",
