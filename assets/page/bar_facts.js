@@ -21,7 +21,7 @@ function fact(name, value, kind = "") {
 }
 
 function modelName({ say }, model) {
-  return h("span", { class: "notranslate bar-value" }, model.id === "starter" ? say("starter") : model.id);
+  return h("span", { class: "notranslate bar-value" }, model.id === "starter" ? say("starter") : model.title);
 }
 
 function rows({ say, language }, dataset) {

@@ -2,9 +2,10 @@
 
 import { h } from "./dom.js";
 import { bytes, large } from "./numbers.js";
-import { facts, licence, memory, shape, tooLarge } from "./models_facts.js";
+import { facts, licence, memory, shape, template, tooLarge } from "./models_facts.js";
 
 const STARTER = "starter";
+const MORE = "more";
 
 /** Three cards without content, while the machine is looked at. */
 export function drawWaiting({ say }) {
@@ -19,26 +20,33 @@ export function drawPicks(page, models) {
 function card(page, models, pick) {
   const { say } = page;
   return h("article", { class: pick.why ? "s-card models-pick models-best" : "s-card models-pick" },
-    h("div", { class: "models-pills" }, pills(page, pick)),
+    h("div", { class: "models-pills" }, pills(page, pick, models.picks[0])),
     h("h2", { class: "models-name notranslate" }, pick.title),
-    h("p", { class: "s-text models-good" }, say(pick.good_for)),
-    pick.why && h("p", { class: "s-quiet" }, say(pick.why)),
+    h("div", { class: "models-words" },
+      h("p", { class: "s-text models-good" }, say(pick.good_for)),
+      pick.why && h("p", { class: "s-quiet" }, say(pick.why)),
+    ),
     facts([
       [say("size"), say("size_value", { n: large(pick.parameters, page.language) })],
       [say("download"), download(page, pick)],
-      [say("languages"), pick.languages.map((one) => say(`language_${one}`)).join(say("comma"))],
+      [say("languages"), languages(page, pick)],
       [say("licence"), licence(page, pick.licence)],
     ]),
     memory(page, pick),
-    h("details", { class: "models-more" }, h("summary", {}, say("more")), facts(shape(page, pick).slice(1)), h("p", { class: "s-quiet" }, say("memory_what"), " ", say(`format_${pick.number_format}`))),
+    h("details", { class: "models-more" }, h("summary", {}, say("more")), facts([...shape(page, pick).slice(1), [say("chat_template"), template(page, pick.chat_template)]]), h("p", { class: "s-quiet" }, say("memory_what"), " ", say(`format_${pick.number_format}`))),
     h("div", { class: "models-acts" }, acts(page, models, pick)),
   );
 }
 
-function pills({ say }, pick) {
+function languages({ say }, pick) {
+  const named = pick.languages.filter((one) => one !== MORE).map((one) => say(`language_${one}`)).join(say("comma"));
+  return pick.languages.includes(MORE) ? say("languages_more", { named }) : named;
+}
+
+function pills({ say }, pick, best) {
   return [
     pick.why && h("span", { class: "s-pill s-tuned" }, say("recommended")),
-    pick.source === STARTER && h("span", { class: "s-pill" }, say("practice")),
+    pick.source === STARTER ? h("span", { class: "s-pill" }, say("practice")) : !pick.why && h("span", { class: "s-pill" }, say(pick.parameters > best.parameters ? "larger" : "smaller")),
     pick.ready_offline && h("span", { class: "s-pill s-ready" }, say("offline_ready")),
   ];
 }

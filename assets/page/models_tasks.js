@@ -78,7 +78,7 @@ export class Arrivals {
 class View {
   constructor(page, arrivals, task) {
     this.page = page;
-    this.words = h("p", { class: "s-quiet", "aria-live": "off" });
+    this.words = h("div", { class: "s-quiet models-task-words" });
     this.bar = h("div", { class: "s-progress", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": page.say("arriving") }, h("div", {}));
     this.element = h("div", { class: "models-task" });
     fill(this.element, task.status === "running" ? this.running(arrivals, task) : this.over(arrivals, task));
@@ -111,16 +111,17 @@ class View {
     const share = task.total ? Math.min(1, task.done / task.total) : 0;
     this.bar.firstChild.style.width = `${share * 100}%`;
     this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    fill(this.words, sentence(this.page, task));
+    fill(this.words, sentences(this.page, task));
   }
 }
 
-function sentence({ say, language }, task) {
+/** Two lines: what goes on and how long still; how far and how fast. */
+function sentences({ say, language }, task) {
   const isBytes = task.unit === "bytes";
   const number = (n) => (isBytes ? bytes(n, language) : count(n, language));
   const step = task.step ? say(`step_${task.step}`) : say("step_begin");
+  const left = task.seconds_left ? say("left", { time: duration(task.seconds_left, language) }) : "";
   const far = task.total ? say("done_of", { done: number(task.done), total: number(task.total) }) : "";
   const speed = isBytes && task.per_second ? say("per_second", { speed: bytes(task.per_second, language) }) : "";
-  const left = task.seconds_left ? say("left", { time: duration(task.seconds_left, language) }) : "";
-  return [step, far, speed, left].filter(Boolean).join(" · ");
+  return [[step, left], [far, speed]].map((parts) => h("span", {}, parts.filter(Boolean).join(" · ")));
 }

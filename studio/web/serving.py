@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from studio.core.errors import Refusal
@@ -37,9 +38,10 @@ class Wish:
     host: str = "127.0.0.1"
     port: int | None = None
     language: str | None = None
-    password: str = ""
     opens_browser: bool = True
     is_offline: bool = False
+    ask_password: Callable[[], str] = str
+    """Called where others in the network can reach the host; empty means that there is none."""
 
 
 def serve(data: DataFolder, wish: Wish, opened: Opened) -> None:
@@ -59,11 +61,12 @@ def serve(data: DataFolder, wish: Wish, opened: Opened) -> None:
     with held:
         listening, address = listen(wish.host, wish.port)
         with listening:
-            if not (address.is_loopback or wish.password):
-                raise Refusal("web.password_missing", host=wish.host)
+            keys = Keys(premises.token, _password(address, wish))
             held.sign(address.url)
-            how = "open" if wish.port or address.port == USUAL_PORT else "open_elsewhere"
-            _answer(premises, wish, address, listening, lambda url: opened(how, url))
+            entrance = Entrance(keys, address, premises.server)
+            how = "open" if wish.port or address.port == USUAL_PORT else "moved"
+            welcome = partial(_welcome, premises, wish, partial(opened, how))
+            _answer(data, wish, entrance, listening, welcome)
 
 
 def quiet(environ: MutableMapping[str, str], uploads: Path, *, is_offline: bool) -> None:
@@ -84,27 +87,34 @@ def quiet(environ: MutableMapping[str, str], uploads: Path, *, is_offline: bool)
         environ["HF_HUB_OFFLINE"] = "1"
 
 
+def _password(address: Address, wish: Wish) -> str:
+    password = "" if address.is_loopback else wish.ask_password()
+    if not (address.is_loopback or password):
+        raise Refusal("web.password_missing", host=wish.host)
+    return password
+
+
 def _answer(
-    premises: Premises,
+    data: DataFolder,
     wish: Wish,
-    address: Address,
+    entrance: Entrance,
     listening: socket.socket,
-    opened: Callable[[str], None],
+    welcome: Callable[[], None],
 ) -> None:
-    data = premises.data
     discard(data.uploads)
     ensure_folder(data.uploads)
     quiet(os.environ, data.uploads, is_offline=wish.is_offline)
     from studio.web import answering, site  # late, since they bring Gradio
 
-    entrance = Entrance(Keys(premises.token, wish.password), address, premises.server)
     with ExitStack() as closing:
         launcher = zygote.launcher(data.root / "zygote.log")
         if isinstance(launcher, zygote.Zygote):
             closing.enter_context(launcher)
         bench = closing.enter_context(Workbench(data, launcher))
-        guarded = Guard(site.build(bench, entrance, wish.language), address, entrance)
-        answering.answer(guarded, listening, lambda: _welcome(premises, wish, opened))
+        if wish.is_offline:
+            bench.desk.choose(offline=True)
+        guarded = Guard(site.build(bench, entrance, wish.language), entrance)
+        answering.answer(guarded, listening, welcome)
 
 
 def _welcome(premises: Premises, wish: Wish, opened: Callable[[str], None]) -> None:

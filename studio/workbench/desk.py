@@ -40,6 +40,7 @@ class Desk:
         return desk
 
 
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TYPES = {"model": str, "dataset": str, "mirror": str, "offline": bool}
 
 
@@ -112,7 +113,8 @@ def _address(mirror: str) -> str:
     address = mirror.strip().rstrip("/")
     try:
         parts = urlsplit(address)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
+        is_address = is_safe and parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         is_address = False
     if not is_address or any(sign.isspace() for sign in address):

@@ -15,6 +15,7 @@ from studio.store.runs import Runs
 from studio.store.sheets import Sheets
 from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import Asked, EngineRoom
+from studio.workbench.picks import titles
 from studio.workbench.sources import STARTER, Source, folder_of, is_hub_id, read_source, slug
 
 PLAIN, OWN = "plain", "own"
@@ -180,6 +181,13 @@ def follow(answer: Answer, told: Told) -> Any:
         return answer.result
 
 
+def title_of(entry: ModelEntry) -> str:
+    """A known model's name as people know it."""
+    source = entry.id.replace("--", "/", 1) if entry.identity.get("kind") == "hub" else entry.id
+    return titles().get(source) or (source if "/" in source else Path(entry.folder).name)
+
+
 def _shown(entry: ModelEntry) -> Json:
     known = {name: entry.facts.get(name) for name in _SHOWN}
-    return {"id": entry.id} | known | {"template": OWN if known["chat_template"] else PLAIN}
+    template = OWN if known["chat_template"] else PLAIN
+    return {"id": entry.id, "title": title_of(entry), **known, "template": template}

