@@ -111,13 +111,14 @@ def _header(cells: _Cells) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _record(header: tuple[str, ...], cells: _Cells) -> dict[str, str]:
+def _record(header: tuple[str, ...], cells: _Cells) -> dict[str, str | None]:
+    """A cell for each column, None where the row ends before it."""
     whole = _whole(cells)
     if any(whole[len(header) :]):
         raise UserMistake("data.extra_cells", cells=len(whole), columns=len(header))
-    record = dict(zip(header, whole, strict=False))
-    for column in record.pop(ESCAPED, "").split():
-        record[column] = record.get(column, "").removeprefix("'")
+    record: dict[str, str | None] = dict.fromkeys(header) | dict(zip(header, whole, strict=False))
+    for column in (record.pop(ESCAPED, "") or "").split():
+        record[column] = (record.get(column) or "").removeprefix("'")
     return record
 
 
