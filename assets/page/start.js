@@ -24,8 +24,8 @@ export function mount(page) {
 
 async function draw(page, doors) {
   try {
-    const status = await page.ask("status");
-    fill(doors, [going(page, status), ...opening(page)]);
+    const unfinished = await page.ask("unfinished");
+    fill(doors, [going(page, unfinished), ...opening(page)]);
   } catch (error) {
     showCard(error);
   }
@@ -41,10 +41,11 @@ function opening({ say }) {
 /** The door back to what the person was at; none where there is nothing yet. */
 function going(page, { dataset, run, next }) {
   if (!dataset && !run) return null;
+  const { say, language } = page;
   const place = document.getElementById(`place-${next.place}`) ? next.place : "data";
-  const what = dataset ? page.say("continue_rows", { name: dataset.dataset, ready: count(dataset.status.ready ?? 0, page.language), rows: count(dataset.rows, page.language) }) : "";
-  const last = run ? page.say("continue_run", { name: run.name, step: count(run.step, page.language), total: count(run.total, page.language) }) : "";
-  return door({ name: "continue", title: page.say("continue_title"), text: [what, last].filter(Boolean).join(" "), act: page.say("continue_act"), onclick: () => go(place) });
+  const rows = dataset && say("continue_rows", { name: dataset.dataset, ready: count(dataset.status.ready ?? 0, language), rows: count(dataset.rows, language) });
+  const last = run && say(`run_${run.status}`, { name: run.name, step: count(run.step, language), total: count(run.total, language) });
+  return door({ name: "continue", title: say("continue_title"), text: [rows, last].filter(Boolean).join(" "), act: say("continue_act"), onclick: () => go(place) });
 }
 
 function door({ name, title, text, act, onclick }) {
