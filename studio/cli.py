@@ -22,7 +22,6 @@ from studio.core.errors import Fault, RunFailed, StudioError, UserMistake, from_
 from studio.core.words import LANGUAGES, words
 from studio.printing import Printer
 from studio.web import password
-from studio.web.address import Address
 from studio.web.serving import Wish, serve
 from studio.workbench import Workbench
 from studio.workbench.doctor import diagnose
@@ -81,18 +80,18 @@ def main(
 )
 def ui(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Open the page in the browser; Ctrl-C ends it, and trainings go on."""
-    is_private = Address(given.host, 0).is_loopback
-    if not is_private:
+
+    def ask_password() -> str:
         out.note("web.plain")
+        return password.choose(out.sentence("web.ask_password"), os.environ)
+
     wish = Wish(
         host=given.host,
         port=given.port,
         language=given.lang,
-        password=""
-        if is_private
-        else password.choose(out.sentence("web.ask_password"), os.environ),
         opens_browser=not given.no_browser,
         is_offline=given.offline,
+        ask_password=ask_password,
     )
     serve(bench.data, wish, lambda how, address: out.note(f"web.{how}", address=address))
 

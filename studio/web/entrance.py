@@ -32,6 +32,7 @@ class Entrance:
     def __init__(
         self, keys: Keys, address: Address, server: str, patience: Patience | None = None
     ) -> None:
+        self.address = address
         self._keys, self._server = keys, server
         self._cookie = cookies.token_name(address.port)
         self._patience = patience or Patience()

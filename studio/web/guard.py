@@ -9,7 +9,6 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.web.address import Address
 from studio.web.entrance import Entrance
 from studio.web.headers import dressed
 
@@ -23,8 +22,8 @@ _REFUSED = 1008
 class Guard:
     """Stands before ``site``, the whole of it."""
 
-    def __init__(self, site: ASGIApp, address: Address, entrance: Entrance) -> None:
-        self._site, self._address, self._entrance = site, address, entrance
+    def __init__(self, site: ASGIApp, entrance: Entrance) -> None:
+        self._site, self._entrance = site, entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the site answer."""
@@ -43,7 +42,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._address.admits(hosts[0]):
+        if len(hosts) != 1 or not self._entrance.address.admits(hosts[0]):
             return PlainTextResponse("This server is not called by that name.", 421)
         own_origin = f"{scope['scheme']}://{hosts[0]}"
         if headers.getlist("origin") not in ([], [own_origin]) or not _is_ours(scope, headers):

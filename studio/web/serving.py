@@ -64,7 +64,7 @@ def serve(data: DataFolder, wish: Wish, opened: Opened) -> None:
             keys = Keys(premises.token, _password(address, wish))
             held.sign(address.url)
             entrance = Entrance(keys, address, premises.server)
-            how = "open" if wish.port or address.port == USUAL_PORT else "moved"
+            how = "open" if wish.port or address.port == USUAL_PORT else "open_elsewhere"
             welcome = partial(_welcome, premises, wish, partial(opened, how))
             _answer(data, wish, entrance, listening, welcome)
 

@@ -49,7 +49,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClien
         entrance = Entrance(keys, address, SERVER)
         built = asyncio.run(_built(bench, entrance))
         client = TestClient(
-            Guard(built, address, entrance), base_url=f"http://{HOST}", follow_redirects=False
+            Guard(built, entrance), base_url=f"http://{HOST}", follow_redirects=False
         )
         yield client, built, keys
 
