@@ -129,6 +129,7 @@ export class Other {
     try {
       this.drawLine(await this.page.ask("network", { mirror, offline }));
       toast(this.page.say("line_kept"));
+      await this.models.look();
     } catch (error) {
       showCard(error);
     }

@@ -61,7 +61,7 @@ function acts(page, models, pick) {
   if (arrival) return arrival;
   if (pick.known && pick.known === models.shelf.used) return h("p", { class: "models-used" }, say("in_use"));
   const kind = pick.why && !models.shelf.used ? "s-button s-first" : "s-button";
-  const why = tooLarge(page, pick);
+  const why = tooLarge(page, pick) ?? (models.shelf.offline && !pick.ready_offline ? say("offline_now") : null);
   const act = pick.known ? () => models.use(pick.known, pick.title) : () => models.add(pick.source);
   const button = h("button", { type: "button", class: kind, disabled: Boolean(why), title: why, onclick: act, data: { act: `pick ${pick.source}` } }, word(page, pick));
   if (why) return [button, h("p", { class: "s-quiet" }, why)];

@@ -3,7 +3,7 @@
 import { announce } from "./bus.js";
 import { fill, h } from "./dom.js";
 import { showCard } from "./notices.js";
-import { bytes, count, duration } from "./numbers.js";
+import { bytes, duration, share } from "./numbers.js";
 
 const OFTEN_MS = 700;
 
@@ -100,7 +100,7 @@ class View {
         !isStopped && h("details", {}, h("summary", {}, say("details")), h("code", {}, task.card.details)),
       ),
       h("div", { class: "models-task-line" },
-        h("button", { type: "button", class: "s-button", onclick: () => arrivals.again(task) }, say("go_on")),
+        h("button", { type: "button", class: "s-button", onclick: () => arrivals.again(task) }, say(isStopped ? "go_on" : "try_again")),
         h("button", { type: "button", class: "s-button s-plain", onclick: () => arrivals.close(task) }, say("leave")),
       ),
     ];
@@ -108,20 +108,25 @@ class View {
 
   show(task) {
     if (task.status !== "running") return;
-    const share = task.total ? Math.min(1, task.done / task.total) : 0;
-    this.bar.firstChild.style.width = `${share * 100}%`;
-    this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    const percent = task.total ? Math.min(100, (task.done / task.total) * 100) : 0;
+    this.bar.firstChild.style.width = `${percent}%`;
+    this.bar.setAttribute("aria-valuenow", String(Math.round(percent)));
     fill(this.words, sentences(this.page, task));
   }
+}
+
+/** Bytes as they are; tensors and other parts mean nothing to people, their share does. */
+function distance(say, language, { unit, done, total }) {
+  if (unit !== "bytes") return share(done / total, language);
+  return say("done_of", { done: bytes(done, language), total: bytes(total, language) });
 }
 
 /** Two lines: what goes on and how long still; how far and how fast. */
 function sentences({ say, language }, task) {
   const isBytes = task.unit === "bytes";
-  const number = (n) => (isBytes ? bytes(n, language) : count(n, language));
   const step = task.step ? say(`step_${task.step}`) : say("step_begin");
   const left = task.seconds_left ? say("left", { time: duration(task.seconds_left, language) }) : "";
-  const far = task.total ? say("done_of", { done: number(task.done), total: number(task.total) }) : "";
+  const far = task.total ? distance(say, language, task) : "";
   const speed = isBytes && task.per_second ? say("per_second", { speed: bytes(task.per_second, language) }) : "";
   return [[step, left], [far, speed]].map((parts) => h("span", {}, parts.filter(Boolean).join(" · ")));
 }

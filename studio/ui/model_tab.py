@@ -55,8 +55,10 @@ class ModelTab:
         return self.bench.shelf.picks(self.words.language)
 
     def shelf(self) -> Json:
-        """The known models, and which of them is in use."""
-        return {"models": self.bench.shelf.known(), "used": self.bench.desk.get()["model"]}
+        """The known models, which of them is in use, and whether others may be fetched."""
+        desk = self.bench.desk.get()
+        known = self.bench.shelf.known()
+        return {"models": known, "used": desk["model"], "offline": desk["offline"]}
 
     def add(self, source: str) -> str:
         """Begin to make a model known; returns the id of the task that does it."""

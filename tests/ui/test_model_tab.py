@@ -94,7 +94,7 @@ def test_a_task_can_be_stopped(tab: ModelTab, engine: CannedEngine) -> None:
     tab.cancel(task)
     engine.go_on.set()
     until(tab, "cancelled")
-    assert tab.shelf() == {"models": [], "used": None}
+    assert tab.shelf() == {"models": [], "used": None, "offline": False}
 
 
 def test_other_tasks_are_not_shown_here(tab: ModelTab) -> None:
@@ -112,6 +112,7 @@ def test_picks_speak_the_language_of_the_page(bench: Workbench, language: str) -
 def test_the_line_is_kept_and_offline_fails_as_a_card(tab: ModelTab) -> None:
     kept = tab.network("https://mirror.example", True)
     assert (kept["mirror"], kept["offline"]) == ("https://mirror.example", True)
+    assert tab.shelf()["offline"] is True
     with pytest.raises(UserMistake):
         tab.network("http://mirror.example", False)
     look = Edge(words("en")).answering(tab.bench.shelf.look)
