@@ -29,7 +29,7 @@ from studio.engine.model_files import (
     is_terms,
     shard_names,
     weight_map,
-    weight_names,
+    weights_name,
 )
 from studio.engine.model_folder import check
 from studio.engine.progress import Cancel, Progress, Report, unheard, wanted
@@ -197,7 +197,7 @@ def _wanted(listing: _Listing, transfer: Transfer, arriving: Path) -> list[Remot
     """The files to fetch. Those that decide whether the model can be used at all come first."""
     if CONFIG not in listing.files:
         raise UserMistake("models.no_config", folder=listing.hub_id)
-    (weights,) = weight_names(listing.files)
+    weights = weights_name(listing.files)
     if not any(name in listing.files for name in VOCABULARIES):
         raise UserMistake("models.no_tokenizer", file=VOCABULARIES[0])
     transfer.fetch(listing.files[CONFIG], arriving)

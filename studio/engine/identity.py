@@ -38,13 +38,6 @@ def identity(folder: Path, *, cache: Path | None = None, report: Report = unhear
     return _origin(folder) | {"files": found, "hash": _over_all(found)}
 
 
-def identity_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of files that are other, new or gone between two identities."""
-    before, after = old["files"], new["files"]
-    names = sorted({*before, *after})
-    return tuple(name for name in names if before.get(name) != after.get(name))
-
-
 class _Hashing:
     """Hashes files one after the other and says how far it is."""
 

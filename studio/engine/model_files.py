@@ -58,12 +58,12 @@ def shard_names(weight_map: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def weight_names(names: Iterable[str]) -> tuple[str, ...]:
+def weights_name(names: Iterable[str]) -> str:
     """``model.safetensors`` or its index, whichever stands in ``names``; raises UserMistake."""
     present = sorted(names)
     for name in (WEIGHTS, INDEX):
         if name in present:
-            return (name,)
+            return name
     pickle = next((name for name in present if _PICKLE.fullmatch(name)), None)
     if pickle:
         raise UserMistake("models.pickles_only", file=pickle)
@@ -78,7 +78,7 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     """
     if (folder / ADAPTER).exists():
         raise UserMistake("models.adapter", file=ADAPTER)
-    (name,) = weight_names(path.name for path in folder.iterdir())
+    name = weights_name(path.name for path in folder.iterdir())
     if name == WEIGHTS:
         tensor_names(folder / WEIGHTS)
         return (folder / WEIGHTS,)
