@@ -45,7 +45,7 @@ function going(page, { dataset, run, next }) {
   const place = document.getElementById(`place-${next.place}`) ? next.place : "data";
   const rows = dataset && say("continue_rows", { name: dataset.dataset, ready: count(dataset.status.ready ?? 0, language), rows: count(dataset.rows, language) });
   const last = run && say(`run_${run.status}`, { name: run.name, step: count(run.step, language), total: count(run.total, language) });
-  return door({ name: "continue", title: say("continue_title"), text: [rows, last].filter(Boolean).join(" "), act: say("continue_act"), onclick: () => go(place) });
+  return door({ name: "continue", title: say("continue_title"), text: [rows, last].filter(Boolean).join(language === "zh" ? "" : " "), act: say("continue_act"), onclick: () => go(place) });
 }
 
 function door({ name, title, text, act, onclick }) {

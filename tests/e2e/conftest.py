@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.__main__ import chromium
+from tests.__main__ import find_browser
 from tests.e2e.served import Served, Shelf
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def browser() -> "Iterator[Browser]":
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         try:
-            opened = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+            opened = driver.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
         except playwright.Error as missing:
             pytest.skip(f"no Chromium: {str(missing).splitlines()[0]}")
         yield opened
