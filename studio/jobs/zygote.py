@@ -24,7 +24,7 @@ LIBRARIES = ("torch", "transformers", "peft", "studio.jobs.keeper")
 PATIENCE = 120.0
 """Seconds for the imports and one fork, on a cold disk."""
 
-_GRACE, _BYTES, _DESCRIPTORS = 2.0, 64 * 1024, 8
+_GRACE, _BYTES, _DESCRIPTORS = 0.5, 64 * 1024, 8
 
 
 def launcher(log: Path) -> Launcher:

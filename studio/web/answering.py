@@ -8,8 +8,9 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-_PATIENCE = 1
-"""Seconds for answers that are under way when the server ends; a page's own stream never ends."""
+_PATIENCE = 0
+"""Seconds for answers that are under way when the server ends: an open page has a stream that never
+ends by itself, and what is being saved in a thread ends before the process does, however we ask."""
 
 
 def answer(site: ASGIApp, listening: socket.socket, opened: Callable[[], None]) -> None:
