@@ -6,6 +6,7 @@ workbench decides. Knows no tab and no component.
 """
 
 import inspect
+import math
 import sys
 import traceback
 import types
@@ -42,7 +43,7 @@ class Edge:
             except StudioError as error:
                 return {"card": self.card(error)}
             except Exception as error:
-                traceback.print_exc(file=sys.stderr)
+                _tell(error)
                 return {"card": self.card(Fault("page.broke", cause=type(error).__name__))}
 
         # What wraps() copies would let the signature, not the one argument, be looked at.
@@ -60,6 +61,12 @@ class Edge:
         }
 
 
+def _tell(error: Exception) -> None:
+    """Where it happened, for the log; not its message, in which a row's text may stand."""
+    traceback.print_tb(error.__traceback__, file=sys.stderr)
+    print(type(error).__name__, file=sys.stderr)
+
+
 def _read(action: Action, data: Any) -> Json:
     """``data`` as the arguments of ``action``; raises UserMistake ``page.arguments``."""
     hints = get_type_hints(action)
@@ -75,9 +82,12 @@ def _read(action: Action, data: Any) -> Json:
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Whether a JSON value is of the type ``hint``: a plain type, a union, a list or a dict."""
+    """Whether a JSON value is of the type ``hint``: a plain type, a union, a list or a dict.
+
+    NaN and the infinities, which Python's JSON lets in, are of none.
+    """
     if hint is Any:
-        return True
+        return _is_finite(value)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, one) for one in inner)
@@ -90,5 +100,14 @@ def fits(value: object, hint: Any) -> bool:
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and _is_finite(value)
     return isinstance(value, hint)
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

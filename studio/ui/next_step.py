@@ -26,10 +26,9 @@ def next_step(status: Json) -> Json:
         return _step("review", "data", drafts=drafts)
     if ready < MANY:
         return _step("more_rows", "data", ready=ready)
-    return _step(
-        "train" if status["runs"] == 0 else "compare",
-        "method" if status["runs"] == 0 else "compare",
-    )
+    if status["runs"] == 0:
+        return _step("train", "method", ready=ready)
+    return _step("compare", "compare")
 
 
 def _step(key: str, place: str, **facts: int) -> Json:
