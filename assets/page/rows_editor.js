@@ -114,7 +114,7 @@ export class Editor {
     this.scroll = h("div", { class: "rows-editor-scroll" });
     this.usual = h("div", { class: "rows-acts" }, this.#usualActs());
     this.trashed = h("div", { class: "rows-acts" }, this.#trashActs());
-    const more = menuButton({ label: "⋯", title: say("more"), kind: "s-button s-plain rows-icon", entries: () => this.#more() });
+    const more = menuButton({ label: "⋯", name: say("more"), kind: "s-button s-plain rows-icon", entries: () => this.#more() });
     this.element = h("article", { class: "rows-editor", hidden: true, "aria-label": say("row") },
       h("header", { class: "rows-editor-head" },
         h("div", { class: "rows-editor-line" },

@@ -4,11 +4,12 @@ import { fill, h } from "./dom.js";
 
 /**
  * A button that opens a menu. `entries()` gives its lines when it opens: {text, act, note?, danger?,
- * current?}, or null for a rule between them. `label` is the button's content.
+ * current?}, or null for a rule between them. `label` is the button's content, `name` what it is
+ * called where that is only a sign.
  */
-export function menuButton({ label, title = null, kind = "s-button", entries }) {
+export function menuButton({ label, title = null, name = null, kind = "s-button", entries }) {
   const list = h("div", { class: "rows-menu", role: "menu", popover: "auto" });
-  const button = h("button", { type: "button", class: kind, title, "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => list.togglePopover() }, label);
+  const button = h("button", { type: "button", class: kind, title: title ?? name, "aria-label": name, "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => list.togglePopover() }, label);
   list.addEventListener("beforetoggle", (event) => event.newState === "open" && fill(list, entries().map((entry) => line(entry, list))));
   list.addEventListener("toggle", (event) => {
     const isOpen = event.newState === "open";

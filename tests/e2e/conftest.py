@@ -72,7 +72,7 @@ def open_page(browser: "Browser", served: Served) -> "Iterator[Open]":
         page.on("request", lambda request: watch(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("dialog", lambda dialog: errors.append(f"a dialog said {dialog.message}"))
-        if len(context.pages) == 1:
+        if not served.has_started:
             page.goto(served.start())
         page.goto(f"{origin}/#data")
         page.wait_for_selector("#rows .rows-head")

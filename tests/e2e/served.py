@@ -29,6 +29,11 @@ class Served:
     language: str = "en"
     _process: subprocess.Popen[str] | None = None
 
+    @property
+    def has_started(self) -> bool:
+        """Whether it was ever started."""
+        return self._process is not None
+
     def start(self) -> str:
         """Start it; returns the address that lets a browser in, once."""
         log = self.folder.parent / "ui.log"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SAVED = "✓ Saved"
 UNSAVED = "kept in this browser"
 SERVER = "**/component_server*"
+ANSWER = "document.querySelectorAll('#rows .rows-turns textarea')[2]"
+STATE = "document.querySelector('#rows .rows-state').dataset.state"
 
 
 def some_rows(count: int = 3) -> list[NewRow]:
@@ -73,6 +75,23 @@ def test_a_server_killed_in_mid_edit_has_the_text_once_it_runs_again(
     served.start()
     until(state(page), SAVED)
     assert shelf.responses(home)[0] == "Typed while nobody listened."
+
+
+def test_a_tab_closed_while_the_server_is_away_leaves_its_text_to_the_next(
+    open_page: Open, shelf: Shelf, served: Served
+) -> None:
+    home = shelf.fill("Fever", some_rows())
+    page = open_page()
+    until(heading(page), "Row 1")
+    served.kill()
+    write(page, "Left behind.")
+    until(state(page), UNSAVED)
+    page.close()
+    served.start()
+    other = open_page()
+    other.wait_for_function(f"{ANSWER}?.value === 'Left behind.'")
+    until(state(other), SAVED)
+    assert shelf.responses(home)[0] == "Left behind."
 
 
 def test_two_tabs_on_one_row_lose_neither_text(open_page: Open, shelf: Shelf) -> None:
@@ -153,6 +172,27 @@ def test_rows_are_reviewed_with_the_keyboard_alone(open_page: Open, shelf: Shelf
     assert shelf.statuses(home) == ["ready", "draft", "flagged"]
 
 
+def test_half_a_composed_word_is_never_saved(open_page: Open, shelf: Shelf) -> None:
+    home = shelf.fill("发烧", some_rows())
+    page = open_page()
+    until(heading(page), "Row 1")
+    write(page, "多")
+    page.wait_for_function(f"{STATE} !== 'saved'")
+    until(state(page), SAVED)
+    keyboard = page.context.new_cdp_session(page)
+    for half in ("h", "he", "he shui"):
+        composing = {"text": half, "selectionStart": len(half), "selectionEnd": len(half)}
+        keyboard.send("Input.imeSetComposition", composing)
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    assert shelf.responses(home)[0] == "多"
+    keyboard.send("Input.insertText", {"text": "喝水"})
+    page.wait_for_function(f"{STATE} !== 'saved'")
+    until(state(page), SAVED)
+    assert shelf.responses(home)[0] == "多喝水"
+    assert not any("he" in text for text in shelf.histories(home))
+
+
 HOSTILE = [
     '<script>fetch("http://evil.example/s")</script>',
     '<img src="http://evil.example/i.png" onerror="alert(1)">',
@@ -208,6 +248,25 @@ def test_rows_that_were_thrown_away_come_back(open_page: Open, shelf: Shelf) -> 
     page.locator("#rows .rows-acts:visible").get_by_role("button", name="Restore").click()
     until(page.locator("body"), "The row is back in its place.")
     assert shelf.trashed(home) == 1
+
+
+def test_erasing_asks_first(open_page: Open, shelf: Shelf) -> None:
+    home = shelf.fill("Fever", some_rows())
+    page = open_page()
+    until(heading(page), "Row 1")
+
+    def ask() -> None:
+        page.get_by_role("button", name="More").click()
+        page.get_by_role("menuitem", name="Erase for good").click()
+
+    ask()
+    page.get_by_role("alertdialog").get_by_role("button", name="Cancel").click()
+    assert len(shelf.responses(home)) == 3
+    ask()
+    page.get_by_role("alertdialog").get_by_role("button", name="Erase for good").click()
+    until(page.locator("body"), "Erased for good: 1")
+    assert shelf.responses(home) == ["Answer 2.", "Answer 3."]
+    assert shelf.trashed(home) == 0
 
 
 def test_on_a_narrow_screen_list_and_row_are_two_screens(open_page: Open, shelf: Shelf) -> None:
