@@ -1,11 +1,16 @@
 """Real word pieces a second of our trainer and of TRL, in interleaved pairs, same rows and model.
 
-    python tests/bench/bench_training.py --model FOLDER --shared ../shared [--pairs 5] [--steps 8]
+    python -m tests.bench.bench_training --model FOLDER --shared ../shared [--pairs 5] [--steps 8]
+
+Prints a table; exit code 1, with a sentence, where the median ratio or the first losses miss their
+bound. To be run alone on the machine.
 
 LoRA r 16 on all linear layers, 8 rows a step in file order, at most 512 word pieces, lr 2e-4,
 no clipping. Ours runs as the product does: a run folder and the trainer's own entry in a process
-of its own. TRL runs from ``shared/bench/peer_trl.py``; its tier ``fp32`` is the tier ``best`` with
-fp32 weights, the fastest one on a CPU that has no bf16. The first two steps are left out.
+of its own. TRL runs from ``shared/bench/peer_trl.py``. Its tier ``fp32`` (the default here) is the
+tier ``best`` with fp32 weights, the fastest one on a CPU that has no bf16. ``--tiers fp32,best``
+also takes ``best`` as it is, in bf16: such a CPU emulates that and takes minutes for a step. The
+first two steps are left out.
 
 The first losses are compared on the same labels: TRL also learns the line feed that the template
 writes after the end of a turn; with that label added, ours is the first number of the last column.
@@ -18,9 +23,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+FASTER, NEAR = 2.5, 3e-3
+"""The least median ratio, and how far apart first losses may be, relatively, on the same labels."""
+
+TIERS = ("fp32", "best")
 SKIPPED = 2
 RANK, BATCH, LENGTH = 16, 8, 512
 
@@ -123,6 +133,19 @@ def speed(found: dict[str, Any]) -> float:
     return float(sum(found["tokens"][SKIPPED:]) / sum(found["seconds"][SKIPPED:]))
 
 
+def missed(tier: str, ratios: Sequence[float], same: float, peers: Sequence[float]) -> list[str]:
+    """What misses its bound: the median of ``ratios``, or a first loss of ``peers``.
+
+    ``same`` is our first loss on their labels.
+    """
+    sentences = []
+    if (median := statistics.median(ratios)) < FASTER:
+        sentences.append(f"{tier}: the median ratio is {median:.2f}, it must be {FASTER}.")
+    if (apart := max(abs(same / loss - 1) for loss in peers)) > NEAR:
+        sentences.append(f"{tier}: first losses are {apart:.1e} apart, {NEAR:.0e} is the most.")
+    return sentences
+
+
 def main() -> None:
     """Print one line a pair and the medians."""
     parser = argparse.ArgumentParser()
@@ -131,9 +154,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--tiers", default="fp32")
+    parser.add_argument("--tiers", default="fp32", help=f"some of {', '.join(TIERS)}")
     parser.add_argument("--ours", type=Path)
     given = parser.parse_args()
+    if unknown := set(given.tiers.split(",")) - set(TIERS):
+        parser.error(f"no such tier: {', '.join(sorted(unknown))}")
     data = given.data or given.shared / "data" / "medquad_2000.jsonl"
     model, data = given.model.resolve(), data.resolve()
     os.environ |= {"OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1"}
@@ -144,20 +169,25 @@ def main() -> None:
     print(f"first loss, untouched model: our labels {same:.4f}, TRL's labels {theirs:.4f}")
     print("| tier | ours tokens/s | TRL tokens/s | ratio | first loss ours / TRL |")
     print("|---|--:|--:|--:|--:|")
+    problems: list[str] = []
     for tier in given.tiers.split(","):
-        ratios = []
+        ratios, losses = [], []
         for _ in range(given.pairs):
             mine = ours(model, data, given.steps)
             peers = peer(tier, script, model, data, given.steps)
             assert mine["tokens"] == peers["tokens"], "not the same rows"
             assert mine["gradient"] > 0
             ratios.append(speed(mine) / speed(peers))
+            losses.append(peers["loss"])
             print(
                 f"| {tier} | {speed(mine):.0f} | {speed(peers):.0f} | {ratios[-1]:.2f}"
                 f" | {mine['loss']:.4f} / {peers['loss']:.4f} |",
                 flush=True,
             )
         print(f"| {tier} | | | median {statistics.median(ratios):.2f} | |", flush=True)
+        problems += missed(tier, ratios, theirs, losses)
+    if problems:
+        sys.exit("\n".join(problems))
 
 
 if __name__ == "__main__":

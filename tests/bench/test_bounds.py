@@ -1,0 +1,34 @@
+"""A measurement that misses its bound says so; one that keeps it is quiet."""
+
+import pytest
+
+from tests.bench import bench_lanes, bench_rows, bench_training
+
+
+@pytest.mark.parametrize(
+    ("ratios", "same", "peer", "sentences"),
+    [
+        ([9.0, 2.5, 1.0], 2.0, 2.006, 0),
+        ([9.0, 2.5, 1.0], 2.006, 2.0, 0),
+        ([9.0, 2.4, 1.0], 2.0, 2.0, 1),
+        ([9.0, 2.5, 1.0], 2.01, 2.0, 1),
+        ([1.0], 1.0, 2.0, 2),
+    ],
+)
+def test_training_must_be_faster_and_begin_with_the_same_loss(
+    ratios: list[float], same: float, peer: float, sentences: int
+) -> None:
+    said = bench_training.missed("fp32", ratios, same, [same, peer])
+    assert len(said) == sentences
+    assert all(sentence.startswith("fp32: ") for sentence in said)
+
+
+def test_two_lanes_must_be_faster_than_one_after_the_other() -> None:
+    assert bench_lanes.missed("float32", 1.3) is None
+    assert "1.29" in str(bench_lanes.missed("float32", 1.29))
+
+
+def test_pages_of_twenty_thousand_rows_must_come_in_time() -> None:
+    table = {"first page": 301.0, "page of a search": 299.0, "undo": 900.0}
+    assert bench_rows.missed(20_000, table) == ["first page: 301 ms, 300 is the most."]
+    assert bench_rows.missed(100_000, table) == []
