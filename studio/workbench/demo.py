@@ -6,6 +6,8 @@ else is asked of the store, so reload and restart show the same. It touches noth
 
 import json
 import threading
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,11 @@ LENGTH = 80
 VARIETY = 0.5
 """The rows' answers have about sixty word pieces; without variety a small model repeats itself."""
 
+PATIENCE = 60.0
+"""Seconds that a preparation may take to notice that it is no longer wanted."""
+
+_TICK = 0.05
+_STEP: Json = {"done": 0, "total": 0, "unit": "parts"}
 _LIVING = ("preparing", "running", "waiting")
 
 
@@ -129,25 +136,32 @@ class DemoService:
 
     def reset(self) -> Json:
         """Put the demo's rows and run into the trash, and begin anew with nothing."""
-        if (task := self._task(PREPARE)) and task["status"] == "running":
-            self.tasks.cancel(task["id"])
+        self._give_up()
         made = self._made()
         if run := self._run(made.get("run")):
             if run["status"] in _LIVING:
-                self.runs.stop(run["run"])
+                with suppress(StudioError):  # it goes to the trash, however it has ended
+                    self.runs.stop(run["run"])
             self.runs.index.trash(run["run"])
         if dataset := made.get("dataset"):
-            self.rows.datasets.trash(dataset)
+            self.rows.discard(dataset)
         self._path.unlink(missing_ok=True)
         self._answer = None
-        for task in self.tasks.list():
-            if task["kind"] == PREPARE and task["status"] != "running":
-                self.tasks.dismiss(task["id"])
         return self.show()
+
+    def _give_up(self) -> None:
+        """End the preparation, and forget how it ended."""
+        deadline = time.monotonic() + PATIENCE
+        while (task := self._task(PREPARE)) and time.monotonic() < deadline:
+            self.tasks.cancel(task["id"])
+            self.tasks.dismiss(task["id"])
+            time.sleep(_TICK)
 
     def _prepare(self, told: Told) -> Json:
         model = self.models.add(STARTER, told=told)
+        told(_STEP | {"step": "rows"})
         home = self._home()
+        told(_STEP | {"step": "start"})
         order = Order(
             model=model["id"],
             dataset=home.id,
