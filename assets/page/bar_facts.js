@@ -26,8 +26,8 @@ function modelName({ say }, model) {
 
 function rows({ say, language }, dataset) {
   const reviewed = say("reviewed", { ready: count(dataset.status.ready ?? 0, language), rows: count(dataset.rows, language) });
-  const version = h("span", { class: "bar-version", title: say("version", { version: dataset.version }) }, dataset.version.slice(0, SHORT_VERSION));
-  return h("span", { class: "bar-value" }, h("span", { class: "notranslate" }, dataset.dataset), " · ", reviewed, " · ", version);
+  const version = h("span", { class: "bar-version", title: say("version", { version: dataset.version }) }, " · ", dataset.version.slice(0, SHORT_VERSION));
+  return h("span", { class: "bar-value" }, h("span", { class: "notranslate" }, dataset.dataset), " · ", reviewed, version);
 }
 
 function living(page, run) {
