@@ -160,10 +160,20 @@ def test_the_row_by_row_path_gives_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in tiny_models.NAMES if name != "mixtral"])
 def test_in_bf16_we_are_as_near_to_fp32_as_peft_is_and_lean_to_no_side(name: str) -> None:
-    """Rounding puts any bf16 gradient one to three per cent off, PEFT's on padded rows as far from
-    its own on single ones. So the measure is the same model in fp32: the loss, and how much of
-    the true gradient is in ours, to 3e-3; no tensor clearly farther off than PEFT's. Not Mixtral:
-    by rounding alone its router sends a word piece to another expert."""
+    """What bf16 can be held to, which is less than 3e-3 for each gradient.
+
+    PEFT itself does not reach that: each of its bf16 gradients is 0.5 to 3.4 per cent off that of
+    the very same weights in fp32, since every product is rounded to 8 bits, and up to one per cent
+    off its own where rows are not padded. So fp32 is the measure, and PEFT's distance from it the
+    yardstick:
+
+    - the loss is fp32's to 3e-3, and the part of our gradient along the true one is 1 to 3e-3:
+      what is off is rounding that leans to no side, not a factor or a term that is missing;
+    - no tensor is more than 1.5 times as far off as PEFT's (measured: 1.41 at most, 1.0 in the
+      median, under four instruction sets), all together at most 1.2 times (measured: 1.11).
+
+    Not Mixtral: by rounding alone its router sends a word piece to another expert.
+    """
     rows = lessons(copies=6)
     made = installed(tiny_models.build(name).to(torch.bfloat16), "lora")
     loss, gradients = ours(made, rows, "segments")
@@ -173,8 +183,9 @@ def test_in_bf16_we_are_as_near_to_fp32_as_peft_is_and_lean_to_no_side(name: str
     assert loss == pytest.approx(expected, rel=3e-3)
     true = whole(reference)
     assert float(whole(gradients) @ true / (true @ true)) == pytest.approx(1, abs=3e-3)
+    assert apart(whole(gradients), true) < 1.2 * apart(whole(usual), true)
     for tensor, value in reference.items():
-        assert apart(gradients[tensor], value) < 3e-3 + 1.5 * apart(usual[tensor], value), tensor
+        assert apart(gradients[tensor], value) < 1.5 * apart(usual[tensor], value), tensor
 
 
 @pytest.mark.parametrize("name", tiny_models.NAMES)
