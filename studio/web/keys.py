@@ -16,8 +16,9 @@ from pathlib import Path
 from studio.store.atomic import write_text
 
 _BYTES = 32
-_PATIENT_FROM, _LONGEST_WAIT = 3, 60.0
-"""After so many wrong passwords each further one makes everyone wait twice as long, in seconds."""
+_PATIENT_FROM, _DOUBLINGS = 3, 6
+"""After so many wrong passwords everyone waits a second, and twice as long after each further one,
+up to a minute."""
 
 
 class Keys:
@@ -82,8 +83,8 @@ class Patience:
         """Count a try."""
         self._wrong = 0 if right else self._wrong + 1
         if self._wrong >= _PATIENT_FROM:
-            doubled = 2.0 ** (self._wrong - _PATIENT_FROM)
-            self._until = self._clock() + min(doubled, _LONGEST_WAIT)
+            doubled = 2.0 ** min(self._wrong - _PATIENT_FROM, _DOUBLINGS)
+            self._until = self._clock() + doubled
 
 
 def kept_token(file: Path) -> str:

@@ -70,7 +70,12 @@ def serve(data: DataFolder, wish: Wish, opened: Opened) -> None:
 
 
 def quiet(environ: MutableMapping[str, str], uploads: Path, *, is_offline: bool) -> None:
-    """Settle, before Gradio and what reaches for model hubs are imported, that they tell nobody."""
+    """Settle, before Gradio and what reaches for model hubs are imported, that they tell nobody.
+
+    Whatever else the environment asks of Gradio (a public link, its editor) is not done.
+    """
+    for name in [name for name in environ if name.startswith("GRADIO_")]:
+        del environ[name]
     known = [host for host in environ.get("NO_PROXY", "").split(",") if host]
     direct = ",".join([*known, *(host for host in _LOOPBACK if host not in known)])
     environ.update(

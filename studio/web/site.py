@@ -3,7 +3,6 @@
 Gradio reads its environment when it is imported: import this after `serving.quiet`.
 """
 
-import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -20,6 +19,7 @@ from studio.ui import look
 from studio.web.entrance import Entrance
 from studio.web.front import Front
 from studio.web.languages import LanguageSwitch, change
+from studio.web.offer import Offer
 from studio.workbench import Workbench
 
 
@@ -28,8 +28,6 @@ def build(bench: Workbench, entrance: Entrance, language: str | None = None) -> 
 
     Without one, newcomers get that of their browser.
     """
-    # Windows may have it as plain text, which browsers do not run.
-    mimetypes.add_type("text/javascript", ".js")
     pages = {spoken: _page(bench, spoken) for spoken in LANGUAGES}
 
     @asynccontextmanager
@@ -44,7 +42,7 @@ def build(bench: Workbench, entrance: Entrance, language: str | None = None) -> 
         *entrance.routes(),
         Route("/language", change, methods=["GET"]),
         Mount("/page", StaticFiles(directory=assets_folder() / "page"), name="page"),
-        Mount("/", LanguageSwitch(fronts, language), name="gradio"),
+        Mount("/", Offer(LanguageSwitch(fronts, language)), name="gradio"),
     ]
     return Starlette(routes=routes, lifespan=living)
 

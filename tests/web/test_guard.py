@@ -1,162 +1,243 @@
 """Every route, found by itself, stays closed to whoever is not the person before this machine."""
 
-import asyncio
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import hashlib
 
-import httpx
 import pytest
-from starlette.routing import BaseRoute, Mount
-from starlette.testclient import TestClient
 
-from studio.web.address import Address
-from studio.web.entrance import Entrance
-from studio.web.guard import Guard
-from studio.web.keys import Keys, kept_token
-from studio.workbench import Workbench
-from tests.ui.benches import bench_without_torch
+from studio.web.guard import LARGEST, UPLOAD
+from tests.web.houses import HOST, PORT, House, ask_raw
 
-PORT = 7860
-HOST = f"127.0.0.1:{PORT}"
-SERVER = "1 2 3"
-TOKEN = "f" * 64
 HOSTILE_HOSTS = (
     "evil.example",
     f"evil.example:{PORT}",
     f"127.0.0.1.evil.example:{PORT}",
     f"localhost.evil.example:{PORT}",
     "127.0.0.1:1234",
+    "127.0.0.1",
     f"127.0.0.1.:{PORT}",
+    f"localhost.:{PORT}",
+    f"LOCALHOST:{PORT}",
     f"[::2]:{PORT}",
+    f"[::ffff:127.0.0.1]:{PORT}",
+    f"192.168.1.5:{PORT}",
+    f"user@{HOST}",
     "",
 )
 HOSTILE_ORIGINS = (
     "http://evil.example",
     "null",
     "http://127.0.0.1:1234",
+    f"http://localhost:{PORT}",
     f"https://{HOST}",
     f"http://{HOST}.evil.example",
+    "",
+)
+KINDS = (
+    "application/json",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
 )
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Any, Keys]]:
-    folder = tmp_path_factory.mktemp("data")
-    with bench_without_torch(folder) as bench:
-        address = Address("127.0.0.1", PORT)
-        keys = Keys(TOKEN)
-        entrance = Entrance(keys, address, SERVER)
-        built = asyncio.run(_built(bench, entrance))
-        client = TestClient(
-            Guard(built, entrance), base_url=f"http://{HOST}", follow_redirects=False
+def contents(home: House) -> str:
+    """A hash of all that the data folder holds."""
+    whole = hashlib.sha256()
+    for file in sorted(home.bench.data.root.rglob("*")):
+        whole.update(str(file).encode() + (file.read_bytes() if file.is_file() else b""))
+    return whole.hexdigest()
+
+
+def component(home: House, place: str = "bar") -> int:
+    """Gradio's number of a part of the page."""
+    config = home.ask("GET", "/config", cookie=home.cookie).json()
+    found = [one for one in config["components"] if one["props"].get("elem_id") == place]
+    return int(found[0]["id"])
+
+
+def test_the_routes_are_all_of_them(home: House) -> None:
+    routes = home.routes()
+    assert len(routes) > 60
+    for expected in (
+        ("GET", "/"),
+        ("GET", "/config"),
+        ("GET", "/enter"),
+        ("GET", "/language"),
+        ("GET", "/manifest.json"),
+        ("GET", "/page/studio.css"),
+        ("GET", "/gradio_api/heartbeat/session_hash"),
+        ("POST", "/gradio_api/component_server"),
+        ("POST", "/gradio_api/queue/join"),
+        ("POST", "/gradio_api/upload"),
+        ("POST", "/login"),
+    ):
+        assert expected in routes
+
+
+@pytest.mark.parametrize("host", HOSTILE_HOSTS)
+def test_no_route_answers_to_a_foreign_name(host: str, home: House) -> None:
+    for method, path in home.routes():
+        answer = home.ask(method, path, host=host, cookie=home.cookie)
+        assert answer.status_code == 421, (method, path)
+
+
+@pytest.mark.parametrize("hosts", [[], [HOST, HOST], [HOST, "evil.example"]])
+def test_a_request_names_the_server_exactly_once(hosts: list[str], home: House) -> None:
+    named = [("host", host) for host in hosts]
+    assert ask_raw(home.guard, [*named, ("cookie", home.cookie)]).status == 421
+
+
+@pytest.mark.parametrize("origin", HOSTILE_ORIGINS)
+def test_no_route_answers_to_another_site(origin: str, home: House) -> None:
+    before = contents(home)
+    for method, path in home.routes():
+        answer = home.ask(method, path, b"{}", origin=origin, cookie=home.cookie)
+        assert answer.status_code == 403, (method, path)
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert contents(home) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_no_route_answers_to_a_form_or_script_of_another_site(
+    site: str, kind: str, home: House
+) -> None:
+    before = contents(home)
+    for method, path in home.routes():
+        answer = home.ask(
+            method, path, b"{}", content_type=kind, sec_fetch_site=site, cookie=home.cookie
         )
-        yield client, built, keys
+        assert answer.status_code == 403, (method, path)
+    assert contents(home) == before
 
 
-async def _built(bench: Workbench, entrance: Entrance) -> Any:
-    """The site, built where a loop runs: Gradio would else make loops and never close them."""
-    from studio.web import site
-
-    return site.build(bench, entrance)
-
-
-def paths(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Method and path of every route, those of mounted applications too."""
-    for route in routes:
-        included = getattr(route, "original_router", None)  # a router that FastAPI has taken in
-        if included is not None:
-            yield from paths(included.routes, prefix)
-            continue
-        path = prefix + getattr(route, "path", "")
-        inner = getattr(route, "app", None)
-        if isinstance(route, Mount):
-            yield "GET", path + "/studio.css"
-            for page in getattr(inner, "pages", {}).values():
-                yield from paths(page.page.routes, path)
-            yield from paths(getattr(route, "routes", []) or [], path)
-            continue
-        for method in getattr(route, "methods", None) or ("GET",):
-            yield method, path.replace("{", "").replace("}", "").replace(":path", "") or "/"
+@pytest.mark.parametrize("page", ["/", "/enter"])
+def test_a_link_of_another_site_may_lead_to_the_front(page: str, home: House) -> None:
+    link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "cookie": home.cookie}
+    assert home.ask("GET", page, **link, sec_fetch_dest="document").status_code in (200, 303)
+    assert home.ask("GET", page, **link, sec_fetch_dest="iframe").status_code == 403
+    assert home.ask("POST", page, **link, sec_fetch_dest="document").status_code == 403
+    assert home.ask("GET", "/config", **link, sec_fetch_dest="document").status_code == 403
 
 
-def everywhere(built: Any) -> list[tuple[str, str]]:
-    found = sorted({pair for pair in paths(built.routes) if pair[0] in ("GET", "POST")})
-    assert len(found) > 30
-    assert any("upload" in path for _, path in found)
-    assert any("component_server" in path for _, path in found)
-    return found
-
-
-def knocked(client: TestClient, method: str, path: str, **headers: str) -> httpx.Response:
-    client.cookies.clear()
-    return client.request(method, path, headers={"host": HOST, **headers})
-
-
-def let_in(keys: Keys) -> str:
-    return f"studio_{PORT}={keys.cookie}"
-
-
-def test_no_route_answers_to_a_foreign_name(served: tuple[TestClient, Any, Keys]) -> None:
-    client, built, keys = served
-    for method, path in everywhere(built):
-        for host in HOSTILE_HOSTS:
-            answer = knocked(client, method, path, host=host, cookie=let_in(keys))
-            assert answer.status_code == 421, (method, path, host)
-
-
-def test_no_route_answers_to_another_site(served: tuple[TestClient, Any, Keys]) -> None:
-    client, built, keys = served
-    for method, path in everywhere(built):
-        for origin in HOSTILE_ORIGINS:
-            answer = knocked(client, method, path, origin=origin, cookie=let_in(keys))
-            assert answer.status_code == 403, (method, path, origin)
-        for site in ("cross-site", "same-site"):
-            answer = knocked(client, method, path, **{"sec-fetch-site": site}, cookie=let_in(keys))
-            assert answer.status_code == 403, (method, path, site)
-
-
-def test_no_route_but_the_entrance_answers_without_the_token(
-    served: tuple[TestClient, Any, Keys],
-) -> None:
-    client, built, keys = served
-    wrong = ("", f"studio_{PORT}={'0' * 64}", f"studio_7861={keys.cookie}", f"other={keys.cookie}")
-    for method, path in everywhere(built):
+def test_no_route_answers_without_the_token(home: House) -> None:
+    before = contents(home)
+    wrong = (
+        None,
+        "",
+        f"studio_{PORT}=",
+        f"studio_{PORT}={'0' * 64}",
+        f"studio_{PORT}={home.keys.cookie[:-1]}",
+        f"studio_{PORT}={home.keys.cookie}x",
+        f"studio_{PORT + 1}={home.keys.cookie}",
+        f"other={home.keys.cookie}",
+    )
+    for method, path in home.routes():
         for cookie in wrong:
-            answer = knocked(client, method, path, cookie=cookie)
-            assert answer.status_code in (401, 405, 429), (method, path, cookie)
+            answer = home.ask(method, path, b"{}", cookie=cookie)
+            assert answer.status_code in (401, 405), (method, path, cookie)
+            assert home.keys.cookie not in answer.text
+    assert contents(home) == before
 
 
-def test_a_code_opens_once_and_the_cookie_it_gives_stays(
-    served: tuple[TestClient, Any, Keys],
-) -> None:
-    client, _, keys = served
-    code = keys.make_code(SERVER)
-    first = knocked(client, "GET", f"/enter?code={code}")
-    assert (first.status_code, first.headers["location"]) == (303, "/")
-    cookie = first.headers["set-cookie"].lower()
-    assert "httponly" in cookie
-    assert "samesite=strict" in cookie
-    assert knocked(client, "GET", f"/enter?code={code}").status_code == 401
-    given = first.headers["set-cookie"].partition(";")[0]
-    page = knocked(client, "GET", "/", cookie=given)
+def test_a_websocket_is_refused_whoever_asks(home: House) -> None:
+    headers = [("host", HOST), ("cookie", home.cookie)]
+    heard = ask_raw(home.guard, headers, scope_type="websocket")
+    assert [message["type"] for message in heard.messages] == ["websocket.close"]
+
+
+def test_whoever_shows_the_token_is_let_in(home: House) -> None:
+    page = home.ask("GET", "/", cookie=home.cookie, origin=f"http://{HOST}")
     assert page.status_code == 200
-    assert "default-src" in page.headers["content-security-policy"]
-    assert "access-control-allow-origin" not in page.headers
+    assert "gradio_config" in page.text
+    asked = b'{"data": {}, "fn_name": "ask_status", "component_id": %d, "session_hash": "x"}'
+    answer = home.ask(
+        "POST",
+        "/gradio_api/component_server",
+        asked % component(home),
+        cookie=home.cookie,
+        content_type="application/json",
+        sec_fetch_site="same-origin",
+    )
+    assert answer.json()["result"]["dataset"] is None
 
 
-def test_the_page_speaks_the_language_that_is_chosen(
-    served: tuple[TestClient, Any, Keys],
-) -> None:
-    client, _, keys = served
-    english = knocked(client, "GET", "/", cookie=let_in(keys))
-    chinese = knocked(client, "GET", "/", cookie=f"{let_in(keys)}; studio_lang=zh")
-    assert 'lang="en"' in english.text
-    assert 'lang="zh-CN"' in chinese.text
+def test_only_exports_can_be_fetched_as_files(home: House) -> None:
+    data = home.bench.data
+    secret, export = data.root / "web-token", data.exports / "rows.csv"
+    for file in (secret, export):
+        file.write_text("canary", encoding="utf-8")
+    for path in (secret, data.database, "/etc/passwd", f"{data.exports}/../web-token"):
+        answer = home.ask("GET", f"/gradio_api/file={path}", cookie=home.cookie)
+        assert answer.status_code in (403, 404), path
+        assert "canary" not in answer.text
+    found = home.ask("GET", f"/gradio_api/file={export}", cookie=home.cookie)
+    assert found.text == "canary"
 
 
-def test_the_token_is_kept_for_its_owner_only(tmp_path: Path) -> None:
-    file = tmp_path / "web-token"
-    token = kept_token(file)
-    assert kept_token(file) == token
-    assert file.stat().st_mode & 0o077 == 0
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=http://192.0.2.1/rows",
+        "/gradio_api/file=https://192.0.2.1/rows",
+        "/gradio_api/proxy=http://192.0.2.1/rows",
+        "/gradio_api/vibe-code",
+        "/gradio_api/dev/reload",
+        "/gradio_api/runs",
+        "/gradio_api/mcp/sse",
+        "/gradio_api/openapi.json",
+        "/gradio_api/deep_link",
+        "/monitoring",
+        "/monitoring/summary",
+        "/openapi.json",
+        "/docs",
+        "/redoc",
+        "/logout",
+    ],
+)
+def test_what_the_page_has_no_use_for_is_not_there(path: str, home: House) -> None:
+    assert home.ask("GET", path, cookie=home.cookie).text == "There is nothing here."
+
+
+def test_a_huge_request_is_turned_away_unless_it_is_a_file(home: House) -> None:
+    headers = [("host", HOST), ("cookie", home.cookie)]
+    piece = {"type": "http.request", "body": b"x" * (LARGEST // 2 + 1), "more_body": True}
+    last = {"type": "http.request", "body": b"x"}
+    small = {"type": "http.request", "body": b"x", "more_body": True}
+    path = "/gradio_api/component_server"
+    assert ask_raw(home.guard, headers, path=path, bodies=(piece, piece, last)).status == 413
+    assert ask_raw(home.guard, headers, path=path, bodies=(small, last)).status != 413
+    assert ask_raw(home.guard, headers, path=UPLOAD, bodies=(piece, piece, last)).status != 413
+
+
+@pytest.mark.parametrize("cookie", [True, False])
+def test_every_answer_says_what_a_browser_may_do_with_it(cookie: bool, home: House) -> None:
+    shown = home.cookie if cookie else None
+    for method, path in home.routes():
+        if method == "GET" and not path.startswith(("/gradio_api", "/monitoring")):
+            headers = home.ask(method, path, cookie=shown).headers
+            policy = headers["content-security-policy"]
+            assert "frame-ancestors 'none'" in policy
+            assert "http" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["cross-origin-opener-policy"] == "same-origin"
+            assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_nothing_but_what_is_the_same_for_all_is_kept_by_a_browser(home: House) -> None:
+    def kept(path: str) -> str:
+        return str(home.ask("GET", path, cookie=home.cookie).headers.get("cache-control"))
+
+    assert {kept(path) for path in ("/", "/config", "/enter", "/gradio_api/app_id")} == {"no-store"}
+    assert kept("/static/img/logo.svg") != "no-store"
+    style = home.ask("GET", "/page/studio.css", cookie=home.cookie)
+    assert style.headers["cache-control"] == "no-cache"
+    tag = style.headers["etag"]
+    again = home.ask("GET", "/page/studio.css", cookie=home.cookie, if_none_match=tag)
+    assert again.status_code == 304
+
+
+def test_modules_are_scripts_to_every_browser(home: House) -> None:
+    sent = home.ask("GET", "/page/dom.js", cookie=home.cookie)
+    assert sent.headers["content-type"].partition(";")[0].endswith("/javascript")
