@@ -14,6 +14,7 @@ import { List } from "./rows_list.js";
 import { Saving } from "./rows_saving.js";
 import { Source } from "./rows_source.js";
 import { Sweep } from "./rows_sweep.js";
+import { Waiting } from "./rows_waiting.js";
 
 const SOON = 250;
 const AGAIN = 2000;
@@ -29,7 +30,7 @@ class Desk {
   page = { rows: [], total: 0, counts: { rows: 0, status: {}, trashed: 0 } };
   #asked = 0;
   #opening = 0;
-  #timer = null;
+  #timers = {};
 
   constructor(page) {
     Object.assign(this, page);
@@ -72,14 +73,14 @@ class Desk {
       this.dataset = chosen;
       this.editor.use(desk.model ? await this.ask("show", { wanted: desk.model }) : null);
     } catch (error) {
-      return this.#failed(error, () => this.reread());
+      return this.#failed(error, "reread", () => this.reread());
     }
     return this.refresh();
   }
 
   /** Show the page of the query as it is now; of several questions only the last answer counts. */
   async refresh() {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#timers.refresh);
     const asked = ++this.#asked;
     if (!this.dataset) return this.#show();
     try {
@@ -87,7 +88,7 @@ class Desk {
       if (asked !== this.#asked) return undefined;
       this.page = page;
     } catch (error) {
-      return this.#failed(error, () => this.refresh());
+      return this.#failed(error, "refresh", () => this.refresh());
     }
     if (this.page.rows.length === 0 && this.query.offset > 0) return this.look({ offset: Math.max(0, this.query.offset - PAGE) });
     this.#show();
@@ -149,13 +150,13 @@ class Desk {
   }
 
   #lay() {
-    this.waiting = h("p", { class: "rows-waiting", role: "status", hidden: true });
+    this.waiting = new Waiting({ say: this.say, saving: this.saving, open: (id) => this.openAnywhere(id) });
     this.listPane = h("section", { class: "rows-list", "aria-label": this.say("list") },
       this.find.element, this.sweep.element, this.list.element,
       h("div", { class: "rows-list-foot" }, this.pager.element, h("button", { type: "button", class: "s-button", onclick: () => this.acts.add() }, `+ ${this.say("add")}`)));
     this.body = h("div", { class: "rows-body", data: { screen: "list" } }, this.listPane, this.editor.whole);
     this.welcome = h("div", { class: "rows-welcome" });
-    fill(this.element, h("div", { class: "rows" }, this.head.element, this.waiting, this.body, this.welcome));
+    fill(this.element, h("div", { class: "rows" }, this.head.element, this.waiting.element, this.body, this.welcome));
     const fit = () => this.element.style.setProperty("--rows-top", `${Math.round(this.element.getBoundingClientRect().top + window.scrollY)}px`);
     new ResizeObserver(fit).observe(document.body);
     new ResizeObserver(fit).observe(this.element);
@@ -164,7 +165,7 @@ class Desk {
   }
 
   #listen() {
-    heard("changed", ({ what }) => what !== "tasks" && this.#later(() => this.reread()));
+    heard("changed", ({ what }) => what !== "tasks" && this.#later("reread", () => this.reread()));
     heard("open-row", ({ row }) => this.openAnywhere(row));
     document.addEventListener("visibilitychange", () => document.hidden && this.editor.leave());
     window.addEventListener("pagehide", () => this.editor.leave());
@@ -180,19 +181,6 @@ class Desk {
     await this.reread();
     this.openFirst();
     announce("changed", { what: "dataset" });
-  }
-
-  async importFile(file = null) {
-    const { openImport } = await import("./import.js");
-    const done = (dataset) => this.choose(dataset).catch(showCard);
-    openImport({ ask: this.ask, say: this.say, upload: this.upload, language: this.language, dataset: this.dataset?.id ?? "", done, file });
-  }
-
-  async exportFile() {
-    this.editor.leave();
-    await this.saving.settled();
-    const { openExport } = await import("./export.js");
-    openExport({ ask: this.ask, say: this.say, language: this.language, dataset: this.dataset.id });
   }
 
   openFirst() {
@@ -229,7 +217,7 @@ class Desk {
       const row = await this.source.row(id);
       return opening === this.#opening && this.#openRow(row);
     } catch (error) {
-      return this.#failed(error, () => opening === this.#opening && this.#open(id));
+      return this.#failed(error, "open", () => opening === this.#opening && this.#open(id));
     }
   }
 
@@ -284,34 +272,23 @@ class Desk {
 
   #saverTurned(saver, outcome) {
     this.editor.heard(saver);
-    this.#showWaiting();
+    this.waiting.show(this.editor.id);
     if (!outcome) return;
     this.source.put(saver.row);
     if (outcome.freed) toast(this.say("freed", { count: outcome.freed }));
     else if (outcome.moved) toast(this.say("moved", { count: outcome.moved }));
-    this.#later(() => this.refresh());
-  }
-
-  /** Rows that were left and are not saved yet. */
-  #showWaiting() {
-    const isStuck = ({ row, state }) => row.id !== this.editor.id && ["unreachable", "refused", "conflict"].includes(state);
-    const waiting = this.saving.open().filter(isStuck);
-    const show = () => this.openAnywhere(waiting[0].row.id);
-    this.waiting.hidden = waiting.length === 0;
-    fill(this.waiting, waiting.length > 0 && [
-      h("span", {}, this.say("waiting_rows", { count: waiting.length })),
-      h("button", { type: "button", class: "s-button s-plain", onclick: show }, this.say("waiting_show")),
-    ]);
+    this.#later("refresh", () => this.refresh());
   }
 
   /** The server is away: keep what is shown and ask again; a card for anything else. */
-  #failed(error, again) {
+  #failed(error, name, again) {
     if (error.name === "Card") return showCard(error);
-    return this.#later(again, AGAIN);
+    return this.#later(name, again, AGAIN);
   }
 
-  #later(act, milliseconds = SOON) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(act, milliseconds);
+  /** Do `act` soon, once for all wishes of that name. */
+  #later(name, act, milliseconds = SOON) {
+    clearTimeout(this.#timers[name]);
+    this.#timers[name] = setTimeout(act, milliseconds);
   }
 }

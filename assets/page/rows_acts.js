@@ -41,7 +41,7 @@ export class Acts {
       h("p", { class: "s-text" }, say("erase_runs")),
       h("ul", { class: "rows-runs notranslate", translate: "no" }, runs.map((run) => h("li", { dir: "auto" }, run.name))));
     const text = say(ids.length > 1 ? "erase_text_many" : "erase_text", { count: this.#count(ids) });
-    if (!(await confirm({ title: say("erase_title"), text, act: say("erase"), danger: true, body: body || null }))) return;
+    if (!(await confirm({ title: say("erase_title"), text, act: say("erase_act"), danger: true, body: body || null }))) return;
     await ask("erase", { ids });
     toast(say("erased", { count: this.#count(ids) }));
     await this.desk.gone(ids);

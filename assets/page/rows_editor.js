@@ -144,10 +144,11 @@ export class Editor {
     if (this.form.composing) return;
     this.#take();
     this.#fillIn();
+    this.scroll.scrollTop = 0;
   }
 
   #mark() {
-    const { seen } = this.#saver;
+    const { seen, theirs } = this.#saver;
     const { say } = this;
     fill(this.number, say("row_number", { number: count(seen.number, this.language) }));
     this.statuses.forEach((button, n) => {
@@ -159,7 +160,7 @@ export class Editor {
     fill(this.why, say(`split_${seen.split}_why`));
     fill(this.problem, seen.problem && say(`problem_${seen.problem.split(".").at(-1)}`));
     fill(this.state, this.#stateWords());
-    this.usual.hidden = seen.trashed;
+    this.usual.hidden = seen.trashed || theirs !== null;
     this.trashed.hidden = !seen.trashed;
   }
 

@@ -1,13 +1,14 @@
 // What the Data tab says where there is nothing to show, and what can be done about it.
 
 import { h } from "./dom.js";
+import { importFile } from "./rows_files.js";
 import { EVERYTHING } from "./rows_find.js";
 
 /** Where there is no dataset yet. */
 export function welcome(desk) {
   const { say } = desk;
   return saying(say("welcome_title"), say("welcome_text"),
-    act(say("import"), () => desk.importFile(), "s-first"),
+    act(say("import"), () => importFile(desk), "s-first"),
     act(say("dataset_new"), () => desk.head.askNew()));
 }
 
@@ -18,7 +19,7 @@ export function nothingHere(desk) {
   if (page.counts.rows > 0 || query.search) return saying(say("nothing_found"), say("nothing_found_text"), act(say("show_all_rows"), () => desk.look(EVERYTHING)));
   return saying(say("no_rows"), say("no_rows_text"),
     act(`+ ${say("add")}`, () => desk.acts.add(), "s-first"),
-    act(say("import"), () => desk.importFile()));
+    act(say("import"), () => importFile(desk)));
 }
 
 function saying(title, text, ...acts) {

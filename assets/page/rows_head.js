@@ -4,6 +4,7 @@
 import { confirm } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { isComposing } from "./keys.js";
+import { exportFile, importFile } from "./rows_files.js";
 import { menuButton } from "./rows_menu.js";
 import { showCard } from "./notices.js";
 import { count } from "./numbers.js";
@@ -120,7 +121,7 @@ export function headWishes(desk) {
     rename: (name) => named("rename", { dataset: desk.dataset.id, name }),
     discard: () => named("discard", { dataset: desk.dataset.id }),
     filter: (status) => desk.look({ status, trashed: false, offset: 0 }),
-    importFile: () => desk.importFile(),
-    exportFile: () => desk.exportFile(),
+    importFile: () => importFile(desk),
+    exportFile: () => exportFile(desk),
   };
 }

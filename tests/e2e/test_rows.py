@@ -1,5 +1,6 @@
 """Rows in the browser: written, reviewed, thrown away, and never lost."""
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 SAVED = "✓ Saved"
 UNSAVED = "kept in this browser"
-SERVER = "**/component_server*"
+SERVER = re.compile("component_server")
 ANSWER = "document.querySelectorAll('#rows .rows-turns textarea')[2]"
 STATE = "document.querySelector('#rows .rows-state').dataset.state"
 
@@ -48,6 +49,13 @@ def write(page: "Page", text: str) -> None:
     answer(page).click()
     page.keyboard.press("Control+A")
     page.keyboard.type(text)
+
+
+def write_and_save(page: "Page", text: str) -> None:
+    """The same, and wait for the tick."""
+    write(page, text)
+    page.wait_for_function(f"{STATE} !== 'saved'")
+    until(state(page), SAVED)
 
 
 def test_what_was_typed_is_there_after_an_immediate_reload(open_page: Open, shelf: Shelf) -> None:
@@ -102,8 +110,7 @@ def test_two_tabs_on_one_row_lose_neither_text(open_page: Open, shelf: Shelf) ->
     mine.route(SERVER, lambda asked: asked.abort())
     write(mine, "My answer.")
     until(state(mine), UNSAVED)
-    write(theirs, "Their answer.")
-    until(state(theirs), SAVED)
+    write_and_save(theirs, "Their answer.")
     mine.unroute(SERVER)
     until(state(mine), "please decide")
     sides = mine.locator("#rows .rows-reading").all_inner_texts()
@@ -124,8 +131,7 @@ def test_an_undecided_conflict_survives_a_reload(open_page: Open, shelf: Shelf) 
     mine.route(SERVER, lambda asked: asked.abort())
     write(mine, "My answer.")
     until(state(mine), UNSAVED)
-    write(theirs, "Their answer.")
-    until(state(theirs), SAVED)
+    write_and_save(theirs, "Their answer.")
     mine.unroute(SERVER)
     mine.reload()
     until(state(mine), "please decide")
@@ -137,8 +143,7 @@ def test_a_clean_editor_shows_what_another_tab_saved(open_page: Open, shelf: She
     shelf.fill("Fever", some_rows())
     mine, theirs = open_page(), open_page()
     until(heading(theirs), "Row 1")
-    write(mine, "New.")
-    until(state(mine), SAVED)
+    write_and_save(mine, "New.")
     theirs.bring_to_front()
     theirs.wait_for_function(
         "document.querySelectorAll('#rows .rows-turns textarea')[2].value === 'New.'"
@@ -176,9 +181,7 @@ def test_half_a_composed_word_is_never_saved(open_page: Open, shelf: Shelf) -> N
     home = shelf.fill("发烧", some_rows())
     page = open_page()
     until(heading(page), "Row 1")
-    write(page, "多")
-    page.wait_for_function(f"{STATE} !== 'saved'")
-    until(state(page), SAVED)
+    write_and_save(page, "多")
     keyboard = page.context.new_cdp_session(page)
     for half in ("h", "he", "he shui"):
         composing = {"text": half, "selectionStart": len(half), "selectionEnd": len(half)}
@@ -230,6 +233,7 @@ def test_a_cell_of_ten_megabytes_does_not_stop_the_page(open_page: Open, shelf: 
     page.keyboard.press("ArrowUp")
     until(heading(page), "Row 1")
     question(page).fill("Shorter?")
+    page.wait_for_function(f"{STATE} !== 'saved'")
     until(state(page), SAVED)
     assert shelf.responses(home)[0] == huge
 

@@ -1,0 +1,19 @@
+// The ways to the dialogs that bring rows in and out by file; loaded when first wanted.
+
+import { showCard } from "./notices.js";
+
+export async function importFile(desk) {
+  const { openImport } = await import("./import.js");
+  const { ask, say, upload, language, dataset } = desk;
+  const done = (chosen) => desk.choose(chosen).catch(showCard);
+  openImport({ ask, say, upload, language, dataset: dataset?.id ?? "", done });
+}
+
+/** What was typed is saved first, so that the file holds it. */
+export async function exportFile(desk) {
+  desk.editor.leave();
+  await desk.saving.settled();
+  const { openExport } = await import("./export.js");
+  const { ask, say, language, dataset } = desk;
+  openExport({ ask, say, language, dataset: dataset.id });
+}
