@@ -23,25 +23,36 @@ export async function openExport({ ask, say, language, dataset }) {
 }
 
 function form(formats, say, write, close) {
-  const usual = formats.find((one) => one.fits);
-  const choices = formats.map((one) => choice(one, one === usual, say));
+  const fitting = formats.filter((one) => one.fits);
+  const others = formats.filter((one) => !one.fits);
+  const usual = fitting[0];
+  const choices = fitting.map((one) => choice(one, one === usual, say));
   const begin = h("button", { type: "submit", class: "s-button s-first", disabled: !usual, title: usual ? "" : say("export_nothing") }, say("export_begin"));
-  const chosen = () => formats[choices.findIndex((one) => one.querySelector("input").checked)];
+  const chosen = () => fitting[choices.findIndex((one) => one.querySelector("input").checked)];
   return h("form", { method: "dialog", onsubmit: (event) => (event.preventDefault(), write(chosen())) },
     h("fieldset", { class: "export-formats" }, h("legend", { class: "s-quiet" }, say("export_format")), choices),
+    others.length > 0 && h("details", { class: "export-others" }, h("summary", {}, say("export_others")), others.map((one) => refused(one, say))),
     h("p", { class: "s-quiet" }, say("export_promise")),
     h("div", { class: "s-dialog-acts" }, h("button", { type: "button", class: "s-button s-plain", onclick: close }, say("cancel")), begin));
 }
 
-function choice({ format, suffix, fits, lossy, reason }, isChosen, say) {
+function choice({ format, suffix, lossy }, isChosen, say) {
   const lost = lossy.map((name) => say(`lost_${name}`)).join(say("list_comma"));
   return h("label", { class: "export-format" },
-    h("input", { type: "radio", name: "export-format", checked: isChosen, disabled: !fits }),
+    h("input", { type: "radio", name: "export-format", checked: isChosen }),
     h("span", {},
-      h("span", { class: "s-heading" }, say(`format_${format}`), " ", h("span", { class: "s-term" }, suffix)),
+      named(format, suffix, say),
       h("span", { class: "s-quiet" }, say(`export_${format}`)),
-      !fits && h("span", { class: "s-quiet export-refused" }, reason),
-      fits && lost && h("span", { class: "s-quiet" }, say("export_leaves_out", { lost }))));
+      lost && h("span", { class: "s-quiet" }, say("export_leaves_out", { lost }))));
+}
+
+/** A format that would lose something of these rows, and what. */
+function refused({ format, suffix, reason }, say) {
+  return h("p", { class: "export-refused" }, named(format, suffix, say), h("span", { class: "s-quiet" }, reason));
+}
+
+function named(format, suffix, say) {
+  return h("span", { class: "s-heading" }, say(`format_${format}`), " ", h("span", { class: "s-term" }, suffix));
 }
 
 async function save({ ask, say, language, dataset, chosen, body, close }) {
