@@ -132,7 +132,15 @@ def _base(hub_id: str, endpoint: str | None) -> str:
     """The hub's address; raises UserMistake for an id that is none."""
     if not is_hub_id(hub_id):
         raise UserMistake("models.bad_hub_id", id=hub_id)
-    return (endpoint or os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
+    base = (endpoint or os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
+    if _is_offline() and httpx2.URL(base).host not in _LOOPBACK:
+        raise Refusal("models.offline")
+    return base
+
+
+def _is_offline() -> bool:
+    """Whether the environment keeps all on this machine, in the words of the hub's library."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 @contextmanager

@@ -116,8 +116,6 @@ def _answer(
         if isinstance(launcher, zygote.Zygote):
             closing.enter_context(launcher)
         bench = closing.enter_context(Workbench(data, launcher))
-        if wish.is_offline:
-            bench.desk.choose(offline=True)
         guarded = Guard(site.build(bench, entrance, wish.language), entrance)
         answering.answer(guarded, listening, welcome)
 

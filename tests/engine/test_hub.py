@@ -282,3 +282,13 @@ def test_a_folder_that_is_there_is_not_written_over(hub: Hub, target: Path) -> N
     with pytest.raises(UserMistake) as refusal:
         fetch(hub, target)
     assert refusal.value.key == "models.already_there"
+
+
+@pytest.mark.parametrize("word", ["1", "true", "ON"])
+def test_where_the_environment_is_offline_nobody_else_is_asked(
+    word: str, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", word)
+    monkeypatch.setattr("studio.engine.hub.httpx2.Client", None)  # to build one would fail
+    for endpoint in ("https://hub.example", "http://10.0.0.1:80"):
+        refused(Hub(ID, {}, endpoint=endpoint), target, "models.offline")

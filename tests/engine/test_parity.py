@@ -170,7 +170,7 @@ def test_in_bf16_we_are_as_near_to_fp32_as_peft_is_and_lean_to_no_side(name: str
     - the loss is fp32's to 3e-3, and the part of our gradient along the true one is 1 to 3e-3:
       what is off is rounding that leans to no side, not a factor or a term that is missing;
     - no tensor is more than 1.5 times as far off as PEFT's (measured: 1.41 at most, 1.0 in the
-      median, under four instruction sets), all together at most 1.2 times (measured: 1.11).
+      median, under three instruction sets), all together at most 1.2 times (measured: 1.11).
 
     Not Mixtral: by rounding alone its router sends a word piece to another expert.
     """
