@@ -128,6 +128,8 @@ class Printer:
             self._say(f"lane.{lane}")
             print(f"{comparison[lane]['text']}\n")
         self._say("cli.base_proved" if comparison["base_proved"] else "cli.base_not_proved")
+        if comparison["tuned_step"] != comparison["step"]:
+            self._say("cli.older_result", **comparison)
         self._say("safety")
 
     def left_out(self, unready: Mapping[str, int]) -> None:

@@ -120,10 +120,16 @@ def test_word_pieces_are_marked_and_rows_left_out_explained(capsys: Captured) ->
 @pytest.mark.parametrize("proved", [True, False])
 def test_a_comparison_carries_its_proof_and_the_warning(proved: bool, capsys: Captured) -> None:
     lanes = {"base": {"text": "b"}, "tuned": {"text": "t"}}
-    printer().comparison(lanes | {"base_proved": proved})
+    printer().comparison(lanes | {"base_proved": proved, "step": 4, "tuned_step": 4})
     told = capsys.readouterr().out
     assert ("Do not rely" in told) != proved
     assert "Not medical advice" in told
+
+
+def test_an_answer_by_an_older_result_is_said_to_be_one(capsys: Captured) -> None:
+    lanes = {"base": {"text": "b"}, "tuned": {"text": "t"}, "base_proved": True}
+    printer().comparison(lanes | {"step": 7, "tuned_step": 4})
+    assert "result of update 4" in capsys.readouterr().out
 
 
 def test_progress_is_told_by_tenths_where_nobody_watches(capsys: Captured) -> None:

@@ -169,7 +169,8 @@ def sweep(folder: Path, *, disk: Disk = DISK) -> list[str]:
     for entry in sorted(folder.iterdir()):
         leftover = _LEFTOVER.fullmatch(entry.name)
         if leftover and not _has_owner(int(leftover["pid"]), int(leftover["started"])):
-            disk.remove(entry)
+            with suppress(FileNotFoundError):  # another process may sweep here, too
+                disk.remove(entry)
             swept.append(entry.name)
     return swept
 

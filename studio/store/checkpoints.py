@@ -78,6 +78,10 @@ class Checkpoints:
         """The steps of the valid save points, rising."""
         return sorted({checkpoint.step for checkpoint in self._valid()})
 
+    def named(self) -> list[int]:
+        """The steps of all that are there, rising; whether they are valid is not looked at."""
+        return sorted({step for step, _ in self._folders()})
+
     @property
     def damaged(self) -> list[str]:
         """Names of the folders that should be save points and are not valid, newest first."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from studio.core.errors import Refusal
 from studio.core.events import RunState, fold
 from studio.core.plan import Plan
 from studio.core.recipe import Recipe
@@ -68,6 +69,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def is_there(self) -> bool:
+        """Whether the folder holds what every run begins with."""
+        return (self.path / "recipe.json").is_file()
+
+    @property
     def checkpoints(self) -> Checkpoints:
         """The run's save points."""
         return Checkpoints(self.path / "checkpoints")
@@ -76,6 +82,12 @@ class RunFolder:
     def tuned(self) -> Path:
         """The folder of the result; it is there once the run has one."""
         return self.path / "tuned"
+
+    @property
+    def tuned_step(self) -> int | None:
+        """The update that the result is of; later ones may have been made since."""
+        facts = _read_json(self.tuned / "studio.json")
+        return None if facts is None else int(facts["step"])
 
     @property
     def log_path(self) -> Path:
@@ -116,9 +128,12 @@ class RunFolder:
         return tuple(RunRow.from_json(json.loads(line)) for line in lines)
 
     def plan(self) -> Plan | None:
-        """What was decided at the start, or None before that."""
+        """What was decided at the start, or None before that. Raises Refusal ``run.damaged``."""
         data = _read_json(self.path / "plan.json")
-        return None if data is None else Plan.from_json(data)
+        try:
+            return None if data is None else Plan.from_json(data)
+        except (KeyError, TypeError) as error:
+            raise Refusal("run.damaged", run=self.id, file="plan.json") from error
 
     def write_plan(self, plan: Plan) -> None:
         """Write down what was decided."""
@@ -175,8 +190,10 @@ def _line(value: dict[str, Any]) -> bytes:
 
 
 def _read_json(path: Path) -> Any:
-    """What the file holds, or None where there is none."""
+    """What the file holds, or None where there is none. Raises Refusal ``run.damaged``."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise Refusal("run.damaged", run=path.parent.name, file=path.name) from error

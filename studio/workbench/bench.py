@@ -8,6 +8,7 @@ import psutil
 
 from studio.jobs.processes import Launcher, Spawner
 from studio.jobs.trainers import Trainers
+from studio.store.atomic import sweep
 from studio.store.data_folder import DataFolder
 from studio.store.database import Database
 from studio.store.datasets import Datasets
@@ -45,6 +46,8 @@ class Workbench:
 
         ``engine`` answers in the place of one that is started when it is needed.
         """
+        for place in (data.runs, data.exports):
+            sweep(place)  # a start or an export that was killed leaves rows behind
         database = Database(data.database)
         self._database = database
         index, datasets = Runs(database), Datasets(database)
@@ -111,8 +114,7 @@ class Workbench:
 
     def check_database(self) -> str:
         """``ok``, or what is wrong with the database."""
-        with self._database.read() as connection:
-            return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+        return "; ".join(self._database.problems()) or "ok"
 
     def close(self) -> None:
         """End what goes on, and give the engine's memory back."""

@@ -10,6 +10,7 @@ from studio.core.rows import Message
 from studio.store.data_folder import DataFolder
 from studio.store.runs import Runs
 from studio.workbench.engine_room import EngineRoom
+from studio.workbench.runs import require_folder
 
 Json = dict[str, Any]
 
@@ -33,6 +34,8 @@ class CompareService:
     ) -> Iterator[Json]:
         """``{"lane", "text"}`` as the answers grow; then the whole as ``{"comparison": …}``.
 
+        It bears the run's ``step`` and that of the result that answered, ``tuned_step``.
+
         The device is held until the proof is done too. Raises UserMistake for an empty question,
         Refusal while the device is in use.
         """
@@ -41,10 +44,11 @@ class CompareService:
         for role, text in (("user", prompt), ("system", system)):
             Message.from_json({"role": role, "content": text})
         drawn = read_knobs(SAMPLING_KNOBS, sampling or {})
-        folder = self.data.runs / self.index.get(run).id
+        chosen = require_folder(self.data.runs / self.index.get(run).id)
+        steps = {"step": chosen.state().step, "tuned_step": chosen.tuned_step}
         with self.engine.device("compare"):
             asked = self.engine.stream(
-                "compare", run=str(folder), prompt=prompt, system=system, sampling=drawn
+                "compare", run=str(chosen.path), prompt=prompt, system=system, sampling=drawn
             )
             yield from asked
-        yield {"comparison": asked.result}
+        yield {"comparison": asked.result | steps}

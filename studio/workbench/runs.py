@@ -87,9 +87,10 @@ class RunService:
             "plan": None if plan is None else plan.as_json(),
             "curves": state.curves_json(),
             "samples": state.samples,
-            "checkpoints": state.checkpoints,
+            "checkpoints": run.checkpoints.named(),
             "tuned_sha256": tuned_sha256(run.tuned),
             "tuned_is": "last" if run.tuned.is_dir() else None,
+            "tuned_step": run.tuned_step,
             "erased_rows": entry.erased,
             "exit": living.exit,
         }
@@ -190,7 +191,8 @@ class RunService:
                 error.facts["log"] = str(kept)
 
     def _folder(self, run_id: str) -> RunFolder:
-        return RunFolder(self.data.runs / run_id)
+        """The run's folder; raises Refusal ``run.folder_missing``."""
+        return require_folder(self.data.runs / run_id)
 
     def _status(self, run: RunFolder) -> str:
         living = self.trainers.status(run)  # asked first: an end is written before a process ends
@@ -216,12 +218,12 @@ class RunService:
         return brief
 
     def _brief(self, entry: RunEntry) -> Json:
-        run = self._folder(entry.id)
+        run = RunFolder(self.data.runs / entry.id)
         living, state = self.trainers.status(run), run.state()
         return {
             "run": entry.id,
             "name": entry.name,
-            "status": status_of(state, living),
+            "status": status_of(state, living) if run.is_there else "missing",
             "step": state.step,
             "total": state.total,
             "method": entry.method,
@@ -231,6 +233,14 @@ class RunService:
             "version": entry.version,
             "pid": living.pid,
         }
+
+
+def require_folder(path: Path) -> RunFolder:
+    """The run in ``path``; raises Refusal ``run.folder_missing`` where there is none any more."""
+    run = RunFolder(path)
+    if not run.is_there:
+        raise Refusal("run.folder_missing", run=run.id)
+    return run
 
 
 def status_of(state: RunState, living: Liveness) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from studio.core.errors import Refusal, UserMistake
 from studio.jobs.processes import Launcher
+from studio.store.data_folder import DataFolder
 from studio.workbench import Workbench
 from studio.workbench.doctor import diagnose
 from studio.workbench.orders import Order
@@ -73,3 +74,14 @@ def test_a_row_that_is_unknown_is_not_erased(tmp_path: Path, workers: Launcher) 
         bench.erase(["nowhere"])
     assert caught.value.key == "rows.unknown"
     assert bench.check_database() == "ok"
+
+
+def test_what_a_killed_start_left_behind_goes_when_the_studio_is_opened(
+    tmp_path: Path, workers: Launcher
+) -> None:
+    data = DataFolder.open(tmp_path / "data")
+    left = data.runs / ".261124-090355-d54501.999999999-1-0123abcd"
+    left.mkdir(parents=True)
+    (left / "rows.jsonl").write_text("a patient's row", encoding="utf-8")
+    Workbench.open(data.root, workers).close()
+    assert list(data.runs.iterdir()) == []

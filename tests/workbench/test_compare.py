@@ -1,7 +1,10 @@
 import pytest
 
 from studio.core.errors import Refusal, UserMistake
+from studio.core.events import Ended
+from studio.store.atomic import write_json
 from studio.store.locks import owner
+from studio.store.run_folder import RunFolder
 from tests.workbench.test_runs import kill
 from tests.workbench.workshop import Workshop
 
@@ -21,7 +24,8 @@ def run(workshop: Workshop) -> str:
 
 def test_pieces_come_first_and_the_comparison_last(workshop: Workshop, run: str) -> None:
     heard = list(workshop.compare.stream(run, "Why?", system="Be brief.", sampling={"seed": 3}))
-    assert heard == [*workshop.engine.events, {"comparison": COMPARISON}]
+    steps = {"step": 0, "tuned_step": None}
+    assert heard == [*workshop.engine.events, {"comparison": COMPARISON | steps}]
     ((op, args),) = workshop.engine.asked
     assert (op, args["run"]) == ("compare", str(workshop.data.runs / run))
     assert (args["prompt"], args["system"]) == ("Why?", "Be brief.")
@@ -75,3 +79,14 @@ def test_a_question_that_is_none_is_refused(
         next(workshop.compare.stream(run, prompt, **more))
     assert caught.value.key == key
     assert workshop.engine.device_owner() is None
+
+
+def test_an_answer_says_which_update_its_result_is_of(workshop: Workshop, run: str) -> None:
+    folder = RunFolder(workshop.data.runs / run)
+    with folder.open_log() as log:
+        log.append(Ended("paused", 7))
+    folder.tuned.mkdir()
+    write_json(folder.tuned / "studio.json", {"step": 4})
+    *_, last = workshop.compare.stream(run, "Why?")
+    assert (last["comparison"]["step"], last["comparison"]["tuned_step"]) == (7, 4)
+    assert workshop.runs.show(run)["tuned_step"] == 4

@@ -10,6 +10,7 @@ from studio.core.events import Ended, RunState, Saved
 from studio.jobs.identity import Identity
 from studio.jobs.processes import Job
 from studio.jobs.trainers import Liveness
+from studio.store.atomic import discard
 from studio.store.run_folder import RunFolder
 from studio.workbench.runs import status_of
 from tests.tiny_studio import until
@@ -153,6 +154,43 @@ def test_a_finished_run_is_neither_resumed_nor_stopped(workshop: Workshop) -> No
         log.append(Ended("finished", 3))
     assert key_of(Refusal, lambda: workshop.runs.resume(run)) == "run.finished"
     assert key_of(Refusal, lambda: workshop.runs.stop(run)) == "run.not_running"
+
+
+def test_a_run_whose_folder_is_gone_is_listed_and_refused(workshop: Workshop) -> None:
+    lost = workshop.begin(name="lost")
+    kill(workshop, lost)
+    kept = workshop.begin(name="kept")
+    kill(workshop, kept)
+    discard(workshop.data.runs / lost)
+    assert [(brief["run"], brief["status"]) for brief in workshop.runs.list()] == [
+        (lost, "missing"),
+        (kept, "interrupted"),
+    ]
+    for act in (workshop.runs.show, workshop.runs.resume, workshop.runs.stop, workshop.runs.export):
+        assert key_of(Refusal, lambda act=act: act(lost)) == "run.folder_missing"
+    asked = workshop.compare.stream(lost, "Why?")
+    assert key_of(Refusal, lambda: next(asked)) == "run.folder_missing"
+
+
+@pytest.mark.parametrize("damage", ["{}", "[]", "{"])
+def test_a_plan_that_is_damaged_is_named(workshop: Workshop, damage: str) -> None:
+    run = workshop.begin()
+    (workshop.data.runs / run / "plan.json").write_text(damage, encoding="utf-8")
+    with pytest.raises(Refusal) as caught:
+        workshop.runs.show(run)
+    assert caught.value.key == "run.damaged"
+    assert caught.value.facts == {"run": run, "file": "plan.json"}
+
+
+def test_only_save_points_that_are_there_are_shown(workshop: Workshop) -> None:
+    run = workshop.begin()
+    folder = RunFolder(workshop.data.runs / run)
+    with folder.open_log() as log:
+        for step in (1, 2, 3):
+            log.append(Saved(step))
+    for step in (2, 3):
+        (folder.checkpoints.path / f"step-{step}").mkdir(parents=True)
+    assert workshop.runs.show(run)["checkpoints"] == [2, 3]
 
 
 def test_a_follower_gets_every_event_once_until_the_end(workshop: Workshop) -> None:
