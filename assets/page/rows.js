@@ -69,7 +69,8 @@ class Desk {
       this.datasets = datasets;
       const chosen = datasets.find((one) => one.id === desk.dataset) ?? datasets[0] ?? null;
       if (chosen && chosen.id !== desk.dataset) await this.ask("choose", { dataset: chosen.id });
-      if (chosen?.id !== this.dataset?.id) Object.assign(this, { query: { ...EVERYTHING } });
+      // At first there is none yet, and what the person has asked for meanwhile counts.
+      if (this.dataset && chosen?.id !== this.dataset.id) this.query = { ...EVERYTHING };
       this.dataset = chosen;
       this.editor.use(desk.model ? await this.ask("show", { wanted: desk.model }) : null);
     } catch (error) {

@@ -47,7 +47,7 @@ export class Head {
 
   #chip(status) {
     const name = this.say(status ? `status_${status}` : "all");
-    return h("button", { type: "button", class: `rows-chip rows-${status || "all"}`, onclick: () => this.wish.filter(status) },
+    return h("button", { type: "button", class: `rows-chip rows-${status || "all"}`, hidden: true, onclick: () => this.wish.filter(status) },
       name, h("span", { class: "rows-number" }));
   }
 

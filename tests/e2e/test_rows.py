@@ -46,6 +46,7 @@ def until(place: "Locator", text: str) -> None:
 
 def write(page: "Page", text: str) -> None:
     """Put the caret into the answer and type ``text`` over what stands there."""
+    page.bring_to_front()  # a page behind another is drawn, and looked at, now and then only
     answer(page).click()
     page.keyboard.press("Control+A")
     page.keyboard.type(text)
@@ -142,6 +143,7 @@ def test_an_undecided_conflict_survives_a_reload(open_page: Open, shelf: Shelf) 
 def test_a_clean_editor_shows_what_another_tab_saved(open_page: Open, shelf: Shelf) -> None:
     shelf.fill("Fever", some_rows())
     mine, theirs = open_page(), open_page()
+    until(heading(mine), "Row 1")
     until(heading(theirs), "Row 1")
     write_and_save(mine, "New.")
     theirs.bring_to_front()
@@ -291,6 +293,7 @@ def test_a_filter_shows_only_its_rows(open_page: Open, shelf: Shelf, status: Sta
     rows = [NewRow(Body.pair(f"Question {one}?", "Yes."), one) for one in Status]
     shelf.fill("Mixed", rows)
     page = open_page()
+    until(heading(page), "Row 1")
     page.locator(f"#rows .rows-chips .rows-{status.value}").click()
     page.wait_for_function("document.querySelectorAll('#rows .rows-item').length === 1")
     until(page.locator("#rows .rows-item"), f"Question {status.value}?")
