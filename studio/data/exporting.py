@@ -13,8 +13,9 @@ from typing import Any
 from studio.core.errors import Refusal, StudioError, UserMistake, raise_all
 from studio.core.rows import Row, Split, Status
 from studio.data.containers import CONTAINERS, Container, named
-from studio.data.formats import FORMATS, PLAIN, Format, features
+from studio.data.formats import FORMATS, PLAIN, Feature, Format, features
 
+Features = frozenset[Feature]
 Save = Callable[[Path, bytes], object]
 """Makes a path hold these bytes, all or nothing."""
 
@@ -41,7 +42,7 @@ def export(rows: Iterable[Row], path: Path, format: str = "", *, save: Save) -> 
     """
     written = tuple(rows)
     shape, container = _agree(format, path)
-    records = _records(written, shape, container)
+    records = _records(written, _found(written), shape, container)
     save(path, _bytes(records, container))
     lossy = () if shape.about else _unsaid(written)
     return Export(path, shape.id, container.id, len(written), lossy)
@@ -63,24 +64,31 @@ class Choice:
 def choices(rows: Iterable[Row]) -> tuple[Choice, ...]:
     """Every format in each of its containers, and whether it can hold these rows."""
     written = tuple(rows)
-    unsaid = _unsaid(written)
+    found, unsaid = _found(written), _unsaid(written)
     return tuple(
-        _choice(written, shape, CONTAINERS[name], () if shape.about else unsaid)
+        _choice(shape, container, _problem(written, found, shape, container), unsaid)
         for shape in FORMATS.values()
-        for name in shape.containers
+        for container in map(CONTAINERS.__getitem__, shape.containers)
     )
 
 
 def _choice(
-    rows: Sequence[Row], shape: Format, container: Container, lossy: tuple[str, ...]
+    shape: Format, container: Container, problem: StudioError | None, unsaid: tuple[str, ...]
 ) -> Choice:
     # One that has no suffix of its own is asked for by its name.
     named = (shape.id, container.suffixes[0]) if container.suffixes else (container.id, ".csv")
+    return Choice(*named, () if problem or shape.about else unsaid, problem)
+
+
+def _problem(
+    rows: Sequence[Row], found: Sequence[Features], shape: Format, container: Container
+) -> StudioError | None:
+    """Why ``container`` in this shape cannot hold the rows, if it cannot."""
     try:
-        _records(rows, shape, container)
+        _records(rows, found, shape, container)
     except StudioError as problem:
-        return Choice(*named, problem=problem)
-    return Choice(*named, lossy)
+        return problem
+    return None
 
 
 def _agree(format: str, path: Path) -> tuple[Format, Container]:
@@ -103,17 +111,23 @@ def _agree(format: str, path: Path) -> tuple[Format, Container]:
     return shape, container
 
 
-def _records(rows: Sequence[Row], shape: Format, container: Container) -> list[dict[str, Any]]:
+def _found(rows: Sequence[Row]) -> list[Features]:
+    """What each row has beyond one question and its answer; formats differ in what they hold."""
+    return [features(row.body) for row in rows]
+
+
+def _records(
+    rows: Sequence[Row], found: Sequence[Features], shape: Format, container: Container
+) -> list[dict[str, Any]]:
     """One record a row; raises Refusal for what format or container would lose."""
-    found = {row.id: features(row.body) for row in rows}
     lost: dict[str, list[str]] = {}
-    for row in rows:
-        for feature in sorted(found[row.id] - shape.holds):
+    for row, had in zip(rows, found, strict=True):
+        for feature in sorted(had - shape.holds):
             lost.setdefault(f"data.lost_{feature}", []).append(row.id)
-        if shape.needs is not None and shape.needs not in found[row.id]:
+        if shape.needs is not None and shape.needs not in had:
             lost.setdefault(f"data.needs_{shape.needs}", []).append(row.id)
     _refuse(lost, shape.id)
-    plain = all(had <= PLAIN for had in found.values())
+    plain = all(had <= PLAIN for had in found)
     records = [_record(row, shape, plain) for row in rows]
     for row, record in zip(rows, records, strict=True):
         if key := container.refuses(record):

@@ -44,15 +44,15 @@ def _written(number: str, *, beside: str = "") -> re.Pattern[str]:
 class AnyOf:
     """Several patterns as one; a place that two of them find is named once.
 
-    A text in which ``all_hold`` finds nothing is not looked through: most rows are such.
+    All of their places hold one of ``only_in``.
     """
 
-    all_hold: re.Pattern[str]
+    only_in: re.Pattern[str]
     patterns: tuple[Pattern, ...]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of each place in ``text`` that one of the patterns fits."""
-        if self.all_hold.search(text):
+        if self.only_in.search(text):
             yield from sorted({span for pattern in self.patterns for span in pattern.spans(text)})
 
 
@@ -73,21 +73,26 @@ RESIDENT_ID = Pattern(
         re.ASCII,
     ),
     _is_resident_id,
+    only_in=re.compile(r"\d{17}", re.ASCII),
 )
 SOCIAL_SECURITY = Pattern(  # no check digit: only the areas that were never given out are left out
-    re.compile(r"(?<![\d-])(?!000|666|9)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\d-])")
+    re.compile(r"(?<![\d-])(?!000|666|9)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\d-])"),
+    only_in=re.compile(r"\d\d[- ]\d{4}"),
 )
 NHS_NUMBER = Pattern(
-    re.compile(r"(?<![\d.+-])\d{3}([- ]?)\d{3}\1\d{4}(?![\d-])", re.ASCII), _is_nhs_number
+    re.compile(r"(?<![\d.+-])\d{3}([- ]?)\d{3}\1\d{4}(?![\d-])", re.ASCII),
+    _is_nhs_number,
+    only_in=re.compile(r"\d{3}[- ]?\d{4}", re.ASCII),
 )
 NATIONAL_INSURANCE = Pattern(
     re.compile(
         r"(?<![\w-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?"
         r"\d\d ?\d\d ?\d\d ?[A-D](?![\w-])"
-    )
+    ),
+    only_in=re.compile(r"\d\d ?\d\d ?\d\d"),
 )
 EUROPEAN_ID = AnyOf(
-    re.compile(r"(?:\d[ ./A-Za-z+-]?){6}"),
+    re.compile(r"[ ./A-Za-z+-]?".join([r"\d"] * 6)),  # a repeated group is half as quick
     (
         Pattern(
             _written(r"\d{4} ?\d{6}", beside=r"SVNR|SV-Nr|Sozialversicherungsnummer"), vnr.is_valid

@@ -43,13 +43,17 @@ CONTROL_TOKENS = Pattern(
     )
 )
 PRIVATE: Mapping[str, Findable] = {
-    "email": Pattern(re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b")),
+    "email": Pattern(
+        re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b"),
+        only_in=re.compile("@"),
+    ),
     "phone": Pattern(
         re.compile(
             r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,4}\d{2,4}"
             r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}|1[3-9]\d{9}"
             r"|0\d{2,3}-\d{7,8})(?![\w-])"
-        )
+        ),
+        only_in=re.compile(r"\d[\d() .-]{4}"),
     ),
     "resident_id": RESIDENT_ID,
     "social_security": SOCIAL_SECURITY,
@@ -59,14 +63,16 @@ PRIVATE: Mapping[str, Findable] = {
     "record_number": Pattern(
         re.compile(
             rf"{_RECORD}[\s:：#.为是]{{0,4}}(?P<number>[A-Z]{{0,3}}-?\d[\d-]{{3,}})", re.IGNORECASE
-        )
+        ),
+        only_in=re.compile(r"\d[\d-]{3}"),
     ),
     "date_of_birth": Pattern(
         re.compile(
             r"(?:date of birth|d\.?o\.?b\b\.?|\bborn(?: on)?|出生日期|出生于|生日)[\s:：是为]{0,4}"
             rf"(?-i:{_DATE})",
             re.IGNORECASE,
-        )
+        ),
+        only_in=re.compile(r"\d\d"),
     ),
 }
 """Name of the check -> what it finds."""
