@@ -6,18 +6,19 @@ import { count } from "./numbers.js";
 
 /** Open the dialog for `dataset`. */
 export async function openExport({ ask, say, language, dataset }) {
-  const body = h("div", { class: "export-body" });
+  const body = h("div", { class: "export-body" }, h("p", { class: "s-quiet", role: "status" }, say("privacy_looking")));
   const close = () => shown.close();
   const shown = h("dialog", { class: "s-dialog export", "aria-labelledby": "export-title" },
     h("h2", { class: "s-title", id: "export-title" }, say("export_title")), body);
   shown.addEventListener("close", () => shown.remove());
+  document.body.append(shown);
+  shown.showModal();
   try {
     const formats = await ask("export_formats", { dataset });
     const write = (chosen) => save({ ask, say, language, dataset, chosen, body, close });
     fill(body, form(formats, say, write, close));
-    document.body.append(shown);
-    shown.showModal();
   } catch (error) {
+    close();
     showCard(error);
   }
 }

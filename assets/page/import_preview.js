@@ -13,12 +13,13 @@ export class Preview {
     Object.assign(this, { say, language, dataset, name, change, begin });
     this.columns = h("fieldset", { class: "import-columns" });
     this.sample = h("div", { class: "import-sample", tabindex: "0", role: "region", "aria-label": say("import_sample") });
+    this.words = h("div", {});
     this.left = h("div", {});
     this.understood = h("p", { class: "s-quiet" });
     this.target = this.naming();
     this.reviewed = this.reviewing();
     this.button = h("button", { type: "button", class: "s-button s-first", onclick: () => this.start() });
-    this.element = h("div", { class: "import-preview" }, this.understood, this.target, this.columns, this.sample, this.left, this.reviewed);
+    this.element = h("div", { class: "import-preview" }, this.understood, this.target, this.columns, this.sample, this.left, this.words, this.reviewed);
     this.update(found);
   }
 
@@ -46,6 +47,7 @@ export class Preview {
     fill(this.columns, h("legend", { class: "s-quiet" }, this.say("import_columns")), this.selects());
     fill(this.sample, table(found.rows, this.say));
     fill(this.left, this.leftOut());
+    fill(this.words, this.statuses(), this.unknown());
     this.showButton();
   }
 
@@ -85,6 +87,24 @@ export class Preview {
       h("summary", {}, this.say("import_left_out", { count: count(total, this.language) })),
       h("ul", {}, lines),
       total > skipped.length && h("p", { class: "s-quiet" }, this.say("import_and_more", { count: count(total - skipped.length, this.language) })));
+  }
+
+  /** What the file's own column says of the rows' review. */
+  statuses() {
+    const { mapping, status } = this.found;
+    if (!mapping.status) return null;
+    const said = Object.entries(status).filter(([, rows]) => rows > 0)
+      .map(([word, rows]) => this.say("import_so_many", { word: this.say(`status_${word}`), count: count(rows, this.language) }));
+    return h("p", { class: "s-quiet" }, this.say("import_statuses", { column: mapping.status, counts: said.join(this.say("list_comma")) }));
+  }
+
+  /** Words in the columns of review and use that mean nothing here. */
+  unknown() {
+    const { mapping, unknown } = this.found;
+    return Object.entries(unknown).map(([field, words]) => {
+      const named = Object.entries(words).map(([word, rows]) => this.say("import_so_many", { word, count: count(rows, this.language) }));
+      return h("p", { class: "import-unknown" }, this.say(`import_unknown_${field}`, { column: mapping[field], words: named.join(this.say("list_comma")) }));
+    });
   }
 
   showButton() {
