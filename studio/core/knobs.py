@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.core.errors import StudioError, UserMistake, raise_all
@@ -16,7 +16,8 @@ class Knob:
 
     ``kind`` is ``int``, ``float``, ``text``, ``flag`` or ``choice``. ``above`` is an exclusive
     lower bound, ``low`` and ``high`` inclusive ones. A default of None means: worked out from the
-    model or the other knobs.
+    model or the other knobs. ``stops`` are the usual values of a number, rising: where a slider
+    rests. Other values within the bounds are as good.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Knob:
     high: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
+    stops: tuple[float, ...] = ()
 
     def read(self, given: object) -> Value:
         """``given`` as this knob's value; raises UserMistake naming knob, value and range."""
@@ -70,12 +72,24 @@ class Knob:
         shown = str(given)[:60]
         return UserMistake(key, knob=self.name, value=shown, range=self.range)
 
+    def as_json(self) -> dict[str, Any]:
+        """The knob as a form is made from it."""
+        return asdict(self)
+
     @property
     def range(self) -> str:
         """The allowed values in signs of no language, for messages and help; none for any."""
         bounds = {">": self.above, "≥": self.low, "≤": self.high}
         shown = (f"{sign} {bound:,}" for sign, bound in bounds.items() if bound is not None)
         return ", ".join(self.choices or shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Values of knobs that go well together; its name is a word of ``presets.<name>``."""
+
+    name: str
+    values: Mapping[str, Value]
 
 
 def read_knobs(knobs: Sequence[Knob], given: Mapping[str, object]) -> dict[str, Value]:

@@ -15,17 +15,19 @@ from studio.core.splits import DEFAULT_CHECK_SHARE
 _T = TypeVar("_T")
 
 SCHEDULES = ("cosine", "linear", "constant")
+_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
+_LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 
 TRAINING_KNOBS: tuple[Knob, ...] = (
-    Knob("epochs", "float", 3.0, above=0, high=10_000),
+    Knob("epochs", "float", 3.0, above=0, high=10_000, stops=(1, 2, 3, 5, 10, 20)),
     Knob("steps", "int", None, low=1, high=100_000_000),
-    Knob("batch", "int", 8, low=1, high=4096),
-    Knob("accumulate", "int", 1, low=1, high=4096),
-    Knob("lr", "float", None, above=0, high=10),
+    Knob("batch", "int", 8, low=1, high=4096, stops=(1, 2, 4, 8, 16, 32, 64)),
+    Knob("accumulate", "int", 1, low=1, high=4096, stops=(1, 2, 4, 8, 16, 32)),
+    Knob("lr", "float", None, above=0, high=10, stops=_RATES),
     Knob("schedule", "choice", "cosine", choices=SCHEDULES),
-    Knob("warmup", "float", 0.05, low=0, high=1_000_000),
-    Knob("max_length", "int", None, low=8, high=1_000_000),
-    Knob("check", "float", DEFAULT_CHECK_SHARE, low=0, high=0.9),
+    Knob("warmup", "float", 0.05, low=0, high=1_000_000, stops=(0, 0.03, 0.05, 0.1, 0.2)),
+    Knob("max_length", "int", None, low=8, high=1_000_000, stops=_LENGTHS),
+    Knob("check", "float", DEFAULT_CHECK_SHARE, low=0, high=0.9, stops=(0, 0.05, 0.1, 0.2, 0.3)),
     Knob("eval_every", "int", None, low=0, high=1_000_000),
     Knob("save_every", "int", 50, low=0, high=1_000_000),
     Knob("sample_every", "int", 0, low=0, high=1_000_000),

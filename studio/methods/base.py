@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from studio.core.knobs import Knob, Value
+from studio.core.knobs import Knob, Preset, Value
 from studio.core.sheets import Sheet
 from studio.methods.sites import Site
 
@@ -28,12 +28,21 @@ class Method(Protocol):
         ...
 
     @property
+    def presets(self) -> tuple[Preset, ...]:
+        """Settings to begin with, from the lightest to the strongest; may be none."""
+        ...
+
+    @property
     def adapter(self) -> bool:
         """Whether the result is a small PEFT adapter folder rather than changed tensors."""
         ...
 
     def sites(self, sheet: Sheet, values: Mapping[str, Value]) -> tuple[Site, ...]:
         """What it changes in the model of ``sheet``; raises UserMistake where it cannot."""
+        ...
+
+    def notes(self, sheet: Sheet, values: Mapping[str, Value]) -> tuple[str, ...]:
+        """Keys, under ``methods.note.``, of what must be said of it on this model."""
         ...
 
     def learning_rate(self, sheet: Sheet) -> float:

@@ -21,7 +21,7 @@ def targeted(sheet: Sheet, expression: str) -> tuple[Layer, ...]:
     if unknown or not wanted:
         named = ", ".join(unknown) or expression
         known = sorted({layer.name.rpartition(".")[2] for layer in linears})
-        raise UserMistake("methods.targets", targets=named, known=", ".join(known))
+        raise UserMistake("methods.targets", knob="targets", targets=named, known=", ".join(known))
     return tuple(layer for layer in linears if any(_ends(layer, end) for end in wanted))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from studio.core.errors import Mistakes, UserMistake
 from studio.core.knobs import Knob, as_float, as_int, read_knobs
+from studio.core.recipe import TRAINING_KNOBS
 
 RANK = Knob("r", "int", 16, low=1, high=65_536)
 RATE = Knob("lr", "float", None, above=0, high=10)
@@ -126,3 +127,22 @@ def test_a_value_that_was_not_checked_is_a_programmer_s_mistake() -> None:
         as_int("3")
     with pytest.raises(AssertionError):
         as_float(None)
+
+
+def test_a_knob_is_sent_as_data() -> None:
+    knob = Knob("dropout", "float", 0.0, low=0, high=0.9, stops=(0, 0.1))
+    assert knob.as_json() == {
+        "name": "dropout",
+        "kind": "float",
+        "default": 0.0,
+        "low": 0,
+        "high": 0.9,
+        "above": None,
+        "choices": (),
+        "stops": (0, 0.1),
+    }
+
+
+@pytest.mark.parametrize("knob", TRAINING_KNOBS, ids=lambda knob: knob.name)
+def test_the_stops_of_a_training_knob_are_values_of_it_and_rise(knob: Knob) -> None:
+    assert [knob.read(stop) for stop in knob.stops] == sorted(set(knob.stops))

@@ -55,7 +55,7 @@ def test_a_rank_above_a_layer_is_refused_naming_the_layer() -> None:
         sites(r=33)
     assert refused.value.key == "methods.rank_above_layer"
     layer = "model.layers.0.self_attn.k_proj"
-    assert refused.value.facts == {"r": 33, "layer": layer, "smallest": 32}
+    assert refused.value.facts == {"knob": "r", "r": 33, "layer": layer, "smallest": 32}
 
 
 def test_a_rank_above_a_layer_that_is_no_target_is_taken() -> None:

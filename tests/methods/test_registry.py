@@ -36,6 +36,18 @@ def test_every_default_lies_in_its_own_range(method: Method) -> None:
     assert len({knob.name for knob in method.knobs}) == len(method.knobs)
 
 
+def test_the_stops_of_a_knob_are_values_of_it_and_rise(method: Method) -> None:
+    for knob in method.knobs:
+        assert [knob.read(stop) for stop in knob.stops] == sorted(set(knob.stops))
+
+
+def test_presets_are_settings_of_the_method_and_grow_stronger(method: Method) -> None:
+    tiny = sheet(hidden=256)
+    settings = [read_values(method, preset.values) for preset in method.presets]
+    counts = [sum(site.trainable for site in method.sites(tiny, values)) for values in settings]
+    assert counts == sorted(set(counts))
+
+
 def test_knobs_of_a_method_are_checked_together(method: Method) -> None:
     with pytest.raises(Mistakes) as refused:
         read_values(method, {"no_such": 1, "nor_this": 2})

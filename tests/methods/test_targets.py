@@ -47,4 +47,5 @@ def test_what_names_no_layer_is_refused_with_the_known_names(expression: str, na
     with pytest.raises(UserMistake) as refused:
         targeted(sheet(), expression)
     assert refused.value.key == "methods.targets"
-    assert refused.value.facts == {"targets": named, "known": "k_proj, q_proj, up_proj"}
+    known = "k_proj, q_proj, up_proj"
+    assert refused.value.facts == {"knob": "targets", "targets": named, "known": known}
