@@ -47,7 +47,7 @@ export class Preview {
     fill(this.columns, h("legend", { class: "s-quiet" }, this.say("import_columns")), this.selects());
     fill(this.sample, table(found.rows, this.say));
     fill(this.left, this.leftOut());
-    fill(this.words, this.statuses(), this.unknown());
+    fill(this.words, this.ignored(), this.statuses(), this.unknown());
     this.showButton();
   }
 
@@ -87,6 +87,12 @@ export class Preview {
       h("summary", {}, this.say("import_left_out", { count: count(total, this.language) })),
       h("ul", {}, lines),
       total > skipped.length && h("p", { class: "s-quiet" }, this.say("import_and_more", { count: count(total - skipped.length, this.language) })));
+  }
+
+  /** Columns that nothing is taken from. */
+  ignored() {
+    const { ignored } = this.found;
+    return ignored.length > 0 && h("p", { class: "s-quiet" }, this.say("import_ignored", { columns: ignored.join(this.say("list_comma")) }));
   }
 
   /** What the file's own column says of the rows' review. */

@@ -30,7 +30,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "input": ("input", "context", "输入", "上下文", "补充"),
     "label": ("ktotag",),
     "text": ("text", "文本", "正文"),
-    "status": ("status", "reviewstatus", "状态", "审核状态"),
+    "status": ("status", "reviewstatus", "状态", "审核状态", "审核", "审核结果"),
     "split": ("split", "划分"),
     "notes": ("notes", "note", "remark", "remarks", "comment", "comments", "备注", "批注", "注释"),
     "tags": ("tags", "tag", "keywords", "标签", "关键词"),

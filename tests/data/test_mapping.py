@@ -48,6 +48,10 @@ def test_question_and_answer_are_found(columns: str, prompt: str, response: str)
             ["问题", "回答", "系统提示", "备注", "标签", "状态", "划分", "来源"],
         ),
         (
+            "问题,答案,系统,批注,关键词,审核,划分,来源",
+            ["问题", "答案", "系统", "批注", "关键词", "审核", "划分", "来源"],
+        ),
+        (
             "question,answer,system message,clinical notes,all tags,review status,Split,出处",
             [
                 *("question", "answer", "system message", "clinical notes", "all tags"),
