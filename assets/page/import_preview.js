@@ -31,11 +31,12 @@ export class Preview {
   }
 
   reviewing() {
-    const option = (value, key, isChosen) => h("label", { class: "import-choice" },
-      h("input", { type: "radio", name: "import-status", value, checked: isChosen }), this.say(key));
+    this.asGiven = h("span", {});
+    const option = (value, words, isChosen) => h("label", { class: "import-choice" },
+      h("input", { type: "radio", name: "import-status", value, checked: isChosen }), words);
     return h("fieldset", { class: "import-status" },
       h("legend", { class: "s-quiet" }, this.say("import_status")),
-      option("ready", "import_as_reviewed", true), option("draft", "import_as_drafts", false));
+      option("ready", this.asGiven, true), option("draft", this.say("import_as_drafts"), false));
   }
 
   /** Show what the studio found in the file. */
@@ -45,7 +46,8 @@ export class Preview {
       name: this.name, format: this.say(`format_${found.format}`), encoding: found.encoding.toUpperCase(),
     });
     fill(this.columns, h("legend", { class: "s-quiet" }, this.say("import_columns")), this.selects());
-    fill(this.sample, table(found.rows, this.say));
+    this.asGiven.textContent = this.say(found.mapping.status ? "import_as_said" : "import_as_reviewed");
+    fill(this.sample, table(found, this.say));
     fill(this.left, this.leftOut());
     fill(this.words, this.ignored(), this.statuses(), this.unknown());
     this.showButton();
@@ -129,14 +131,14 @@ export class Preview {
 }
 
 /** The first rows as they will be. */
-function table(rows, say) {
+function table({ rows, mapping }, say) {
   const hasSystem = rows.some((row) => row.system);
-  const head = [hasSystem && "field_system", "field_prompt", "field_response"].filter(Boolean);
+  const head = [hasSystem && "field_system", "field_prompt", "field_response", mapping.status && "status"].filter(Boolean);
   const cell = (text) => h("td", { class: "notranslate", translate: "no", dir: "auto" }, short(text));
   return h("table", {},
     h("caption", { class: "s-quiet" }, say("import_sample")),
-    h("thead", {}, h("tr", {}, head.map((key) => h("th", { scope: "col" }, say(key))))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, hasSystem && cell(row.system), cell(row.prompt), cell(row.response)))));
+    h("thead", {}, h("tr", {}, head.map((key) => h("th", { scope: "col", class: key === "status" && "import-word" }, say(key))))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, hasSystem && cell(row.system), cell(row.prompt), cell(row.response), mapping.status && h("td", { class: "import-word" }, say(`status_${row.status}`))))));
 }
 
 function short(text) {
