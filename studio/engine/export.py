@@ -18,7 +18,7 @@ from studio.core.words import LANGUAGES, words
 from studio.engine.lanes import TUNED
 from studio.engine.model_files import TEMPLATES, is_terms
 from studio.engine.opening import Opened
-from studio.engine.sites import LowRankLinear
+from studio.engine.sites.low_rank import LowRankLinear
 from studio.engine.template import PLAIN
 from studio.methods import method_of
 from studio.methods.sites import LowRank

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from studio.engine.sites import Installed, Lanes, stream_seed
+from studio.engine.sites import Installed
+from studio.engine.sites.beside import Lanes
+from studio.engine.streams import stream_seed
 
 BASE, TUNED = "base", "tuned"
 

@@ -24,7 +24,8 @@ from studio.engine.batches import Batch, Lesson
 from studio.engine.forward import FORWARDS, Forward
 from studio.engine.interruption import Interrupted, heeding
 from studio.engine.save_points import save
-from studio.engine.sites import Installed, stream_seed
+from studio.engine.sites import Installed
+from studio.engine.streams import stream_seed
 from studio.engine.trained import Trained
 from studio.store.checkpoints import Checkpoints
 from studio.store.run_folder import Request

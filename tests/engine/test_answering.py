@@ -9,7 +9,7 @@ import torch
 from studio.core.rows import Message
 from studio.engine.answering import Pair
 from studio.engine.lanes import BASE, TUNED, Sampling, answer
-from studio.engine.sites import LowRankLinear
+from studio.engine.sites.low_rank import LowRankLinear
 from tests.engine import tiny_models
 from tests.engine.tuned_models import KNOBS, tune
 
@@ -42,10 +42,22 @@ def test_the_text_is_what_the_tokenizer_decodes(method: str, length: int) -> Non
 
 
 def test_text_comes_while_it_is_written() -> None:
-    events = pair().stream(ASKED, Sampling(30))
-    first = next(events)
-    assert first["lane"] in (BASE, TUNED)
-    assert first["text"]
+    events = list(pair().stream(ASKED, Sampling(30)))
+    for lane in (BASE, TUNED):
+        own = [event for event in events[:-1] if event["lane"] == lane]
+        assert [event["tokens"] for event in own[:30]] == list(range(1, len(own[:30]) + 1))
+        assert any(event["text"] for event in own[:-1])
+
+
+def test_an_answer_says_whether_only_the_limit_has_ended_it() -> None:
+    both = pair()
+    answers = list(both.stream(ASKED, Sampling(5)))[-1]["answers"]
+    assert {answers[lane]["cut"] for lane in (BASE, TUNED)} == {True}
+    stop = next(iter(both.encoder.stop_ids))
+    head = both.installed.model.get_output_embeddings()
+    head.register_forward_hook(lambda *told: told[2].index_fill(-1, torch.tensor([stop]), 1e9))
+    answers = list(both.stream(ASKED, Sampling(5)))[-1]["answers"]
+    assert {answers[lane]["cut"] for lane in (BASE, TUNED)} == {False}
 
 
 def test_times_are_those_of_each_lane_and_of_both() -> None:
@@ -63,7 +75,7 @@ def test_an_answer_that_ends_at_once_is_empty() -> None:
             lambda *told: told[2].index_fill(-1, torch.tensor([stop]), 9.0)
         )
     (last,) = both.stream(ASKED, Sampling(12))
-    assert last["answers"][BASE] == {"text": "", "tokens": 0, "seconds": 0.0}
+    assert last["answers"][BASE] == {"text": "", "tokens": 0, "seconds": 0.0, "cut": False}
 
 
 @pytest.mark.parametrize("method", KNOBS)
@@ -93,7 +105,7 @@ def test_a_weight_changed_in_the_lane_alone_is_seen() -> None:
     layer: Any = a_delta(both)
     other = copy.deepcopy(layer.base)
     other.weight.data.mul_(1.05)
-    layer.forward = lambda x: torch.cat((other(x[:1]), layer._with_delta(x, layer.base(x))[1:]))
+    layer.forward = lambda x: torch.cat((other(x[:1]), layer.added_to(layer.base(x), x)[1:]))
     assert not both.base_proved(ASKED)
 
 

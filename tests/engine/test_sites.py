@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from studio.engine.sheet_reader import sheet_of
-from studio.engine.sites import Installed, Lanes, LowRankLinear, install, stream_seed
+from studio.engine.sites import Installed, install
+from studio.engine.sites.beside import Lanes
+from studio.engine.sites.low_rank import LowRankLinear
+from studio.engine.streams import stream_seed
 from studio.methods import METHODS, read_values
 from studio.methods.sites import Changed, LowRank, Site
 from tests.engine import tiny_models
@@ -165,3 +168,17 @@ def test_a_base_of_some_tensors_only_is_no_base() -> None:
     made = install(model, sites_of(model, "full"), 0)
     with pytest.raises(AssertionError), made.out({}):
         pass
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_removed_leaves_the_model_as_it_was(method: str) -> None:
+    model = tiny_models.build("qwen3")
+    before = dict(model.state_dict())
+    made = install(model, sites_of(model, method), 0)
+    base = {name: made.parameters[name].data for name in before if name in made.parameters}
+    for parameter in made.parameters.values():
+        parameter.data = parameter.data + 0.1
+    made.remove(base)
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(after[name].data_ptr() == value.data_ptr() for name, value in before.items())
