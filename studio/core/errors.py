@@ -66,6 +66,11 @@ class Mistakes(UserMistake):
         self.problems = tuple(problems)
 
 
+def each(error: StudioError) -> tuple[StudioError, ...]:
+    """The problems that ``error`` reports together, or itself."""
+    return error.problems if isinstance(error, Mistakes) else (error,)
+
+
 def raise_all(problems: Sequence[StudioError]) -> None:
     """Raise nothing, the one problem, or all of them as one :class:`Mistakes`."""
     if len(problems) == 1:

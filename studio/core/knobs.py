@@ -86,7 +86,7 @@ class Knob:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Values of knobs that go well together; its name is a word of ``presets.<name>``."""
+    """Values of knobs that go well together; its sentence is ``methods.preset.<name>``."""
 
     name: str
     values: Mapping[str, Value]

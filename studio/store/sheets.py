@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Sheets:
     def get(self, config: Path) -> Sheet | None:
         """The sheet that was kept for the configuration in the file ``config``, if it is whole."""
         try:
-            return Sheet.from_json(json.loads(self._of(config).read_text(encoding="utf-8")))
+            return _parsed(self._of(config).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -34,3 +35,9 @@ class Sheets:
     def _of(self, config: Path) -> Path:
         described = config.read_bytes() + f"|{version('transformers')}|{_FORMAT}".encode()
         return self.folder / f"{hashlib.sha256(described).hexdigest()}.json"
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Sheet:
+    """The sheet in ``text``; a count asks for the same one at every move of a slider."""
+    return Sheet.from_json(json.loads(text))

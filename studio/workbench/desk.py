@@ -12,6 +12,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from studio.core.errors import StudioError, UserMistake
+from studio.core.knobs import Knob, read_knobs
+from studio.core.recipe import TRAINING_KNOBS
+from studio.methods import METHODS, method_of
 from studio.store.atomic import write_json
 from studio.store.data_folder import DataFolder
 from studio.store.datasets import Datasets
@@ -19,15 +22,25 @@ from studio.store.models import Models
 
 Json = dict[str, Any]
 
+USUAL_METHOD = next(iter(METHODS))
+"""What one starts with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Ids of a model and a dataset, or None; ``mirror`` is a hub's address, "" the usual one."""
+    """Ids of a model and a dataset, or None; ``mirror`` is a hub's address, "" the usual one.
+
+    ``knobs`` holds, by method, what was chosen; knobs at their defaults are not in it. ``training``
+    is the same for the training knobs.
+    """
 
     model: str | None = None
     dataset: str | None = None
     mirror: str = ""
     offline: bool = False
+    method: str = USUAL_METHOD
+    knobs: Json = field(default_factory=dict)
+    training: Json = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -41,7 +54,15 @@ class Desk:
 
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_TYPES = {"model": str, "dataset": str, "mirror": str, "offline": bool}
+_TYPES = {
+    "model": str,
+    "dataset": str,
+    "mirror": str,
+    "offline": bool,
+    "method": str,
+    "knobs": dict,
+    "training": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +75,21 @@ class DeskService:
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self) -> Json:
-        """``{"model", "dataset", "mirror", "offline"}``.
+        """``{"model", "dataset", "mirror", "offline", "method", "knobs", "training"}``.
 
-        A model that is forgotten and a dataset in the trash read as None.
+        A model that is forgotten and a dataset in the trash read as None, a method or value that
+        there is no more as the usual one. ``knobs`` names every method.
         """
         desk = self._read()
-        return asdict(replace(desk, model=self._model(desk), dataset=self._dataset(desk)))
+        shown = replace(
+            desk,
+            model=self._model(desk),
+            dataset=self._dataset(desk),
+            method=desk.method if desk.method in METHODS else USUAL_METHOD,
+            knobs={id: _good(m.knobs, desk.knobs.get(id)) for id, m in METHODS.items()},
+            training=_good(TRAINING_KNOBS, desk.training),
+        )
+        return asdict(shown)
 
     def choose(
         self,
@@ -68,20 +98,31 @@ class DeskService:
         dataset: str | None = None,
         mirror: str | None = None,
         offline: bool | None = None,
+        method: str | None = None,
+        knobs: dict[str, Any] | None = None,
+        training: dict[str, Any] | None = None,
     ) -> Json:
         """Put something on the desk; None leaves as is, "" takes off. Returns :meth:`get`.
 
-        Raises UserMistake for a model or dataset that is unknown, and ``desk.mirror``.
+        ``knobs`` are all that differ from the defaults of the method that is then chosen, as
+        ``training`` are of the training knobs. Raises UserMistake for a model, dataset, method or
+        value that is none, and ``desk.mirror``.
         """
-        wanted: dict[str, str | bool | None] = {
+        wanted: Json = {
             "model": self.models.get(model).id if model else model,
             "dataset": self.datasets.get(dataset).id if dataset else dataset,
             "mirror": _address(mirror) if mirror else mirror,
             "offline": offline,
+            "method": method_of(method).id if method else method,
+            "training": None if training is None else _chosen(TRAINING_KNOBS, training),
         }
-        given: Json = {name: value for name, value in wanted.items() if value is not None}
+        given = {name: value for name, value in wanted.items() if value is not None}
         with self._turn:
-            write_json(self._path, asdict(replace(self._read(), **given)))
+            desk = replace(self._read(), **given)
+            if knobs is not None:
+                home = METHODS.get(desk.method, METHODS[USUAL_METHOD])
+                desk = replace(desk, knobs=desk.knobs | {home.id: _chosen(home.knobs, knobs)})
+            write_json(self._path, asdict(desk))
         return self.get()
 
     @property
@@ -106,6 +147,25 @@ class DeskService:
         except StudioError:
             return None
         return found.id if found and found.trashed is None else None
+
+
+def _chosen(knobs: tuple[Knob, ...], given: Json) -> Json:
+    """What in ``given`` differs from the defaults; raises UserMistake with every problem."""
+    values = read_knobs(knobs, given)
+    return {knob.name: values[knob.name] for knob in knobs if values[knob.name] != knob.default}
+
+
+def _good(knobs: tuple[Knob, ...], kept: object) -> Json:
+    """What in ``kept`` is still a value of one of ``knobs``."""
+    values = kept if isinstance(kept, dict) else {}
+    return {knob.name: values[knob.name] for knob in knobs if _is_good(knob, values)}
+
+
+def _is_good(knob: Knob, values: Json) -> bool:
+    try:
+        return knob.name in values and knob.read(values[knob.name]) is not None
+    except UserMistake:
+        return False
 
 
 def _address(mirror: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import bench_lanes, bench_rows, bench_training
+from tests.bench import bench_counts, bench_lanes, bench_rows, bench_training
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_pages_of_twenty_thousand_rows_must_come_in_time() -> None:
     table = {"first page": 301.0, "page of a search": 299.0, "undo": 900.0}
     assert bench_rows.missed(20_000, table) == ["first page: 301 ms, 300 is the most."]
     assert bench_rows.missed(100_000, table) == []
+
+
+def test_figures_of_the_largest_models_must_be_there_at_once() -> None:
+    table = {"Llama-3-70B lora first": 101.0, "Llama-3-70B lora": 99.0}
+    assert bench_counts.missed(table) == ["Llama-3-70B lora first: 101 ms, 100 is the most."]

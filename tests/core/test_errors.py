@@ -11,6 +11,7 @@ from studio.core.errors import (
     RunFailed,
     StudioError,
     UserMistake,
+    each,
     from_json,
     raise_all,
 )
@@ -75,3 +76,9 @@ def test_several_problems_are_raised_together() -> None:
     with pytest.raises(Mistakes) as raised:
         raise_all(problems)
     assert raised.value.problems == problems
+
+
+def test_problems_that_are_reported_together_can_be_looked_at_one_by_one() -> None:
+    problems = (UserMistake("rows.role"), Refusal("disk.full"))
+    assert each(Mistakes(problems)) == problems
+    assert each(problems[0]) == (problems[0],)

@@ -1,14 +1,24 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from studio.core.errors import UserMistake
+from studio.core.errors import Mistakes, UserMistake
+from studio.methods import METHODS
 from studio.workbench import Workbench
 from tests.ui.benches import add_model, add_rows, bench_without_torch
 
-EMPTY = {"model": None, "dataset": None, "mirror": "", "offline": False}
+EMPTY: dict[str, Any] = {
+    "model": None,
+    "dataset": None,
+    "mirror": "",
+    "offline": False,
+    "method": "lora",
+    "knobs": {method: {} for method in METHODS},
+    "training": {},
+}
 
 
 @pytest.fixture
@@ -24,7 +34,7 @@ def test_a_new_desk_is_empty(bench: Workbench) -> None:
 def test_what_lies_on_the_desk_is_there_after_a_restart(bench: Workbench, tmp_path: Path) -> None:
     model, dataset = add_model(bench), add_rows(bench, "Questions")
     chosen = bench.desk.choose(mirror="https://mirror.example/hub/", offline=True)
-    assert chosen == {
+    assert chosen == EMPTY | {
         "model": model,
         "dataset": dataset,
         "mirror": "https://mirror.example/hub",
@@ -95,3 +105,60 @@ def test_a_field_of_a_wrong_type_does_not_take_the_others_with_it(bench: Workben
 def test_the_desk_is_its_owner_s_alone(bench: Workbench) -> None:
     bench.desk.choose(offline=True)
     assert (bench.data.root / "desk.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_knobs_are_kept_for_each_method(bench: Workbench, tmp_path: Path) -> None:
+    bench.desk.choose(knobs={"r": 8})
+    bench.desk.choose(method="full", training={"epochs": 2})
+    kept = bench.desk.choose(method="lora")
+    assert (kept["method"], kept["knobs"]["lora"]) == ("lora", {"r": 8})
+    assert kept["training"] == {"epochs": 2.0}
+    with bench_without_torch(tmp_path / "data") as again:
+        assert again.desk.get() == kept
+
+
+def test_a_knob_at_its_default_is_not_kept(bench: Workbench) -> None:
+    assert bench.desk.choose(knobs={"r": 16, "alpha": None, "dropout": 0.1})["knobs"]["lora"] == {
+        "dropout": 0.1
+    }
+    assert bench.desk.choose(knobs={})["knobs"]["lora"] == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ({"method": "magic"}, "methods.unknown"),
+        ({"knobs": {"r": 0}}, "knobs.out_of_range"),
+        ({"method": "full", "knobs": {"r": 8}}, "knobs.unknown"),
+        ({"training": {"epochs": "many"}}, "knobs.not_a_number"),
+    ],
+)
+def test_a_method_or_value_that_is_none_changes_nothing(
+    bench: Workbench, wrong: dict[str, Any], key: str
+) -> None:
+    before = bench.desk.choose(knobs={"r": 8})
+    with pytest.raises(UserMistake) as refused:
+        bench.desk.choose(**wrong)
+    assert refused.value.key == key
+    assert bench.desk.get() == before
+
+
+def test_every_problem_of_a_form_is_told_at_once(bench: Workbench) -> None:
+    with pytest.raises(Mistakes) as refused:
+        bench.desk.choose(knobs={"r": 0, "dropout": 2})
+    assert [problem.facts["knob"] for problem in refused.value.problems] == ["r", "dropout"]
+
+
+def test_a_kept_method_or_value_that_is_none_any_more_reads_as_the_usual_one(
+    bench: Workbench,
+) -> None:
+    kept = {
+        "method": "magic",
+        "knobs": {"lora": {"r": 0, "dropout": 0.1, "gone": 1, "alpha": None}, "full": 3},
+        "training": {"epochs": -1, "batch": 4},
+    }
+    (bench.data.root / "desk.json").write_text(json.dumps(kept), encoding="utf-8")
+    desk = bench.desk.get()
+    assert (desk["method"], desk["training"]) == ("lora", {"batch": 4})
+    assert desk["knobs"] == EMPTY["knobs"] | {"lora": {"dropout": 0.1}}
+    assert bench.desk.choose(knobs={"r": 8})["knobs"]["lora"] == {"r": 8}
