@@ -1,5 +1,6 @@
 """What a method costs on a model before anything is loaded; unknown figures are None."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,3 +32,12 @@ class Cost:
             "disk_bytes": self.disk_bytes,
             "counted_in_seconds": self.counted_in_seconds,
         }
+
+
+def disk_needed(trainable: int, *, keep: int = 2) -> int:
+    """Bytes that a run's save points and its result take.
+
+    Values and two moments in fp32 for each of ``keep`` save points and the one being written, and
+    the values once more as the result.
+    """
+    return math.ceil(trainable * 4 * (3 * (keep + 1) + 1) * 1.02)

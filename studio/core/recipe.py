@@ -31,13 +31,15 @@ TRAINING_KNOBS: tuple[Knob, ...] = (
     Knob("eval_every", "int", None, low=0, high=1_000_000),
     Knob("save_every", "int", 50, low=0, high=1_000_000),
     Knob("sample_every", "int", 0, low=0, high=1_000_000),
+    Knob("sample_share", "float", None, above=0, high=1),
     Knob("seed", "int", 0, low=0, high=2**31 - 1),
     Knob("shuffle", "flag", True),
     Knob("clip", "float", 1.0, low=0, high=1_000_000),
     Knob("precision", "choice", "auto", choices=("auto", "float32", "bfloat16")),
 )
 """``steps`` (updates) wins over ``epochs``; ``warmup`` below 1 is a share of all updates, else
-updates; ``eval_every`` None is once a pass; 0 switches an ``…_every`` off; ``clip`` 0 is off."""
+updates; ``eval_every`` None is once a pass; 0 switches an ``…_every`` off; ``sample_share`` is the
+most of the time that samples may take, None as long as they do; ``clip`` 0 is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Training:
     eval_every: int | None = None
     save_every: int = 50
     sample_every: int = 0
+    sample_share: float | None = None
     seed: int = 0
     shuffle: bool = True
     clip: float = 1.0

@@ -216,6 +216,11 @@ def lesson_problem(body: Body) -> str | None:
     return None
 
 
+def supervised_problem(body: Body) -> str | None:
+    """:func:`lesson_problem`, and that plain text has no answer to learn to give."""
+    return "rows.text_not_supervised" if body.kind is Kind.TEXT else lesson_problem(body)
+
+
 def dataset_version(rows: Iterable[Row]) -> str:
     """SHA-256 (64 hex digits) over bodies and splits of the ready rows, in their order."""
     lessons = sorted((row for row in rows if row.trains), key=lambda row: row.position)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from studio.core.rows import Body, Split
 
@@ -31,3 +32,19 @@ def place(salt: str, group: str) -> float:
 def split_of(salt: str, group: str, check_share: float = DEFAULT_CHECK_SHARE) -> Split:
     """Train or check. Exam rows are only ever chosen by a person."""
     return Split.CHECK if place(salt, group) < check_share else Split.TRAIN
+
+
+def parted(places: Sequence[tuple[Split, str]], salt: str, share: float) -> list[Split]:
+    """What each ready row, of a stored split and a group, is in a run that holds ``share`` back.
+
+    The stored split where the share is the usual one, else the group's place against it; an exam
+    row stays one. If nothing would be left to learn from, no row is held back.
+    """
+    usual = share == DEFAULT_CHECK_SHARE
+    splits = [
+        split if usual or split is Split.EXAM else split_of(salt, group, share)
+        for split, group in places
+    ]
+    if Split.TRAIN in splits:
+        return splits
+    return [split if split is Split.EXAM else Split.TRAIN for split in splits]

@@ -6,7 +6,7 @@ Which rows are left out, and why, is decided here; nothing is left out in silenc
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from studio.core.errors import Refusal, StudioError, UserMistake
-from studio.core.rows import Body, Kind, Split, lesson_problem
+from studio.core.rows import Body, Kind, Split, supervised_problem
 from studio.engine.batches import Lesson
 from studio.engine.encoding import Encoded, Encoder
 from studio.store.atomic import discard, publishing
@@ -65,6 +65,13 @@ class Lessons:
         if not taught[Split.TRAIN]:
             raise _nothing_to_learn(left_out)
         return cls(tuple(taught[Split.TRAIN]), tuple(taught[Split.CHECK]), tuple(left_out), cut)
+
+    def behind(self, virtual: tuple[int, ...]) -> Self:
+        """The same rows with ``virtual`` ids before each."""
+        train, check = (
+            tuple(lesson.behind(virtual) for lesson in part) for part in (self.train, self.check)
+        )
+        return replace(self, train=train, check=check)
 
     def save(self, folder: Path) -> None:
         """Freeze everything in ``folder``; an earlier attempt's complete one is replaced."""
@@ -125,10 +132,10 @@ def lesson_of(
 
 def _problem(body: Body) -> StudioError | None:
     """Why this kind of row has nothing for supervised learning, whatever its tokens."""
-    if body.kind is Kind.TEXT:
-        return Refusal("rows.text_not_supervised")
-    key = lesson_problem(body)
-    return None if key is None else UserMistake(key)
+    key = supervised_problem(body)
+    if key is None:
+        return None
+    return Refusal(key) if body.kind is Kind.TEXT else UserMistake(key)
 
 
 def _nothing_to_learn(left_out: Sequence[dict[str, Any]]) -> StudioError:

@@ -180,6 +180,38 @@ def _as_trained(encoder: Encoder, answer: Encoded | StudioError, lesson: object)
     """The word pieces of a row, none of them trained where it is no lesson."""
     reason = {"reason": lesson.as_json()} if isinstance(lesson, StudioError) else {}
     if isinstance(answer, StudioError):
+def measure(
+    bench: Bench,
+    _: Unwanted,
+    *,
+    folder: str,
+    cache: str,
+    rows: Sequence[Json],
+    max_length: int | None = None,
+    virtual: int = 0,
+) -> Answer:
+    """What a run makes of ``rows``, as in :func:`tokens`, in numbers; ``virtual`` ones go before.
+
+    ``{"tokens": {row: how many}, "cut": [row], "left_out": {row: reason}}``.
+    """
+    place = Path(folder)
+    encoder = bench.encoder(place)
+    limit = plans.longest_row(max_length, cached_sheet(place, Path(cache)).context) - virtual
+    bodies = [Body.from_json(row["body"]) for row in rows]
+    found: Json = {"tokens": {}, "cut": [], "left_out": {}}
+    yield from ()
+    answers = encoder.encode_all(bodies, max_length=limit)
+    for row, body, answer in zip(rows, bodies, answers, strict=True):
+        lesson = lesson_of(row["row"], body, answer, limit)
+        if isinstance(lesson, StudioError):
+            found["left_out"][row["row"]] = lesson.as_json()
+            continue
+        assert isinstance(answer, Encoded)
+        found["tokens"][row["row"]] = len(lesson.ids)
+        found["cut"] += [row["row"]] if answer.cut_ids else []
+    return found
+
+
         return {"tokens": [], "trained": 0, "stop_trained": False} | reason
     if reason:
         answer = replace(answer, labelled=(False,) * len(answer.ids), stop_trained=False)
@@ -249,3 +281,4 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         export,
     )
 }
+        measure,

@@ -78,12 +78,3 @@ def _shown(name: str, old: Any, new: Any) -> str:
         return f"{name}: {old} → {new}"
     parts = [part for part in sorted({*old, *new}) if old.get(part) != new.get(part)]
     return "; ".join(f"{part}: {old.get(part)} → {new.get(part)}" for part in parts)
-
-
-def disk_needed(trainable: int, *, keep: int = 2) -> int:
-    """Bytes that a run's save points and its result take.
-
-    Values and two moments in fp32 for each of ``keep`` save points and the one being written, and
-    the values once more as the result.
-    """
-    return math.ceil(trainable * 4 * (3 * (keep + 1) + 1) * 1.02)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from studio.core.costs import disk_needed
 from studio.core.course import Course
 from studio.core.errors import StudioError, UserMistake
 from studio.core.plan import Plan
@@ -95,7 +96,7 @@ def _agree(
     if written is not None:
         plans.require_same(written, plan)
         return written
-    require_space(run.path, plans.disk_needed(trained.master.numel()))
+    require_space(run.path, disk_needed(trained.master.numel()))
     lessons.save(run.path / TOKENS)
     run.write_plan(plan)
     return plan

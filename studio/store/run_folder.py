@@ -115,7 +115,8 @@ class RunFolder:
         return self.path / "heartbeat"
 
     @property
-    def _events(self) -> Path:
+    def events_path(self) -> Path:
+        """What the run said."""
         return self.path / "events.jsonl"
 
     def recipe(self) -> Recipe:
@@ -141,11 +142,11 @@ class RunFolder:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What the run said so far, in order; lines that are torn or damaged are left out."""
-        return read_events(self._events)
+        return read_events(self.events_path)
 
     def reader(self) -> EventReader:
         """Reads what the run says while it goes on."""
-        return EventReader(self._events)
+        return EventReader(self.events_path)
 
     def state(self) -> RunState:
         """What the events add up to."""
@@ -153,7 +154,7 @@ class RunFolder:
 
     def open_log(self) -> EventLog:
         """Open the events for appending, as a new attempt; only the run's trainer may."""
-        return EventLog(self._events)
+        return EventLog(self.events_path)
 
     def ask(self, word: Request) -> None:
         """Ask the trainer to pause or stop after the update it is at; a stop is not taken back."""

@@ -22,13 +22,16 @@ from studio.workbench.demo import DemoService
 from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import EngineRoom
 from studio.workbench.methods import MethodService
+from studio.workbench.measures import Measures
 from studio.workbench.models import ModelService
 from studio.workbench.orders import OrderService
 from studio.workbench.rows import RowService
+from studio.workbench.rolls import Rolls
 from studio.workbench.runs import RunService
 from studio.workbench.shelf import Shelf
 from studio.workbench.tasks import Tasks
 
+from studio.workbench.watching import Watching
 Json = dict[str, Any]
 
 
@@ -68,9 +71,12 @@ class Workbench:
             self.engine,
             self.models,
         )
-        self.orders = OrderService(self.models, self.rows, self.engine)
+        watching = Watching(data.runs)
+        measures = Measures(self.rows, self.engine, self.tasks)
+        rolls = Rolls(self.rows.rows)
+        self.orders = OrderService(self.models, self.rows, self.engine, measures, rolls, watching)
         trainers = Trainers(data.root, launcher or Spawner())
-        self.runs = RunService(data, index, datasets, self.engine, trainers)
+        self.runs = RunService(data, index, datasets, self.engine, trainers, self.orders, watching)
         self.compare = CompareService(data, index, self.engine)
         self.demo = DemoService(
             data, self.models, self.rows, self.orders, self.runs, self.compare, self.tasks

@@ -10,7 +10,7 @@ from studio.core.rows import Message
 from studio.store.data_folder import DataFolder
 from studio.store.runs import Runs
 from studio.workbench.engine_room import EngineRoom
-from studio.workbench.runs import require_folder
+from studio.workbench.run_book import require_folder
 
 Json = dict[str, Any]
 

@@ -7,15 +7,13 @@ from typing import Self
 
 from studio.core.errors import UserMistake
 from studio.core.recipe import Base, Lessons, Recipe, Training, part
-from studio.core.rows import Row, Split, Status
-from studio.core.splits import DEFAULT_CHECK_SHARE, split_of
+from studio.core.rows import Row, Split
+from studio.core.splits import parted
 from studio.methods import method_of, read_values
-from studio.store.datasets import NAME_LENGTH, Dataset, clean_name
-from studio.store.row_values import Counts
+from studio.store.datasets import NAME_LENGTH, clean_name
 from studio.store.run_folder import RunRow
-from studio.workbench.engine_room import EngineRoom
-from studio.workbench.models import ModelService, Told, unheard
-from studio.workbench.rows import RowService
+from studio.workbench.checklists import Checklists, nothing_ready, unready
+from studio.workbench.models import Told, unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +75,10 @@ class Ready:
     unready: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderService:
+class OrderService(Checklists):
     """Reads orders against the models and rows of a data folder."""
 
-    models: ModelService
-    rows: RowService
-    engine: EngineRoom
+    __slots__ = ()
 
     def read(self, order: Order, *, told: Told = unheard) -> Ready:
         """Check all of ``order`` that can be checked without loading the model.
@@ -99,7 +94,7 @@ class OrderService:
         counts = self.rows.rows.counts(home.id)
         lessons = _lessons(pinned.rows, training.check, home.salt)
         if not lessons:
-            raise _nothing_ready(home, counts)
+            raise nothing_ready(home, counts)
         self.engine.device("start").release()
         base = self.models.need(order.model, told=told)
         method.sites(self.models.sheet(base.id), knobs)
@@ -113,7 +108,7 @@ class OrderService:
             questions=order.questions,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        return Ready(recipe, lessons, _unready(counts))
+        return Ready(recipe, lessons, unready(counts))
 
 
 def _require_whole(order: Order) -> None:
@@ -122,39 +117,8 @@ def _require_whole(order: Order) -> None:
         raise UserMistake("recipe.missing", fields=", ".join(missing))
 
 
-def _unready(counts: Counts) -> dict[str, int]:
-    return {status.value: n for status, n in counts.status.items() if n and status != "ready"}
-
-
-def _nothing_ready(home: Dataset, counts: Counts) -> UserMistake:
-    """Why a dataset has no row to learn from."""
-    if not counts.total:
-        return UserMistake("rows.empty_dataset", dataset=home.name)
-    if counts.status[Status.READY]:
-        return UserMistake("rows.only_exam", dataset=home.name, rows=counts.status[Status.READY])
-    waiting = _unready(counts)
-    return UserMistake(
-        "rows.only_unready",
-        dataset=home.name,
-        drafts=waiting.get(Status.DRAFT, 0),
-        flagged=waiting.get(Status.FLAGGED, 0),
-    )
-
-
 def _lessons(rows: tuple[Row, ...], share: float, salt: str) -> tuple[RunRow, ...]:
-    """The rows that a run holds, train and check; exam rows never come near it.
-
-    If holding rows back would leave nothing to learn from, none are held back.
-    """
-    usable = [row for row in rows if row.split is not Split.EXAM]
-    parted = tuple(RunRow(row.id, row.body, _split(row, share, salt)) for row in usable)
-    if any(row.split is Split.TRAIN for row in parted):
-        return parted
-    return tuple(RunRow(row.id, row.body, Split.TRAIN) for row in usable)
-
-
-def _split(row: Row, share: float, salt: str) -> Split:
-    """The stored split where the share is the usual one, else the row's place against it."""
-    if share == DEFAULT_CHECK_SHARE:
-        return row.split
-    return split_of(salt, row.group, share)
+    """The rows that a run holds, train and check; exam rows never come near it."""
+    splits = parted([(row.split, row.group) for row in rows], salt, share)
+    pairs = zip(rows, splits, strict=True)
+    return tuple(RunRow(row.id, row.body, split) for row, split in pairs if split is not Split.EXAM)

@@ -2,45 +2,55 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from studio.core.errors import Fault, Refusal, RunFailed, from_json
-from studio.core.events import RunState
-from studio.jobs.trainers import Liveness, Trainers
 from studio.methods import method_of
 from studio.store.atomic import discard
-from studio.store.data_folder import DataFolder
-from studio.store.datasets import Datasets
 from studio.store.run_folder import RunFolder
-from studio.store.runs import RunEntry, Runs
-from studio.store.tensors import tuned_sha256
-from studio.workbench.engine_room import EngineRoom
-from studio.workbench.orders import Ready
+from studio.store.runs import RunEntry
+from studio.workbench.orders import Order, Ready
+from studio.workbench.run_book import ENDED, Json, RunBook
 
-Json = dict[str, Any]
+STANDING = ("paused", "failed", "interrupted")
+"""Without a process, and able to go on."""
 
-ENDED = ("finished", "paused", "stopped", "failed")
-PATIENCE = 300.0
-"""Seconds that a trainer may take to pause or stop; a large model is saved in less."""
+SAMPLE_SHARE = 0.1
+"""The most of a run's time that goes to the questions that it is asked while it learns."""
 
 _TICK = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class RunService:
-    """The runs of a data folder."""
+class RunService(RunBook):
+    """The runs of a data folder: what can be done with them, and what is known of them."""
 
-    data: DataFolder
-    index: Runs
-    datasets: Datasets
-    engine: EngineRoom
-    trainers: Trainers
-    patience: float = PATIENCE
+    __slots__ = ()
+
+    def start(
+        self,
+        *,
+        model: str,
+        dataset: str,
+        method: str,
+        knobs: Mapping[str, object] | None = None,
+        training: Mapping[str, object] | None = None,
+        name: str = "",
+        questions: Sequence[str] = (),
+    ) -> str:
+        """Read an order and begin it; returns the run's id.
+
+        Unless ``training`` says otherwise the run is asked questions as it learns, as often as a
+        tenth of its time allows: ``questions``, or those of the first check rows.
+        """
+        asked = {"sample_every": None, "sample_share": SAMPLE_SHARE} | dict(training or {})
+        if asked["sample_every"] is None:  # as often as its share of the time allows
+            asked["sample_every"] = 1
+        given = tuple(question.strip() for question in questions if question.strip())
+        order = Order(model, dataset, method, knobs or {}, asked, name, given)
+        return self.begin(self.orders.read(order))
 
     def begin(self, ready: Ready) -> str:
         """Start to train and return the run's id; its trainer lives on by itself.
@@ -57,47 +67,6 @@ class RunService:
             discard(run.path)
             raise
         return run.id
-
-    def list(self) -> list[Json]:
-        """All living runs, briefly."""
-        return [self._brief(entry) for entry in self.index.list()]
-
-    def living(self) -> Json | None:
-        """The run that has a process, briefly; there is one device, so there is one run."""
-        living = {run.id for run in self.trainers.adopt()}
-        found = next((entry for entry in self.index.list() if entry.id in living), None)
-        return None if found is None else self._brief(found)
-
-    def show(self, wanted: str) -> Json:
-        """Everything about a run: recipe, plan, curves, and the hash of its result."""
-        entry = self.index.get(wanted)
-        run = self._folder(entry.id)
-        living, state = self.trainers.status(run), run.state()
-        plan = run.plan()
-        return {
-            "run": run.id,
-            "name": entry.name,
-            "status": status_of(state, living),
-            "step": state.step,
-            "total": state.total,
-            "attempt": state.attempt,
-            "pid": living.pid,
-            "reason": state.reason,
-            "recipe": run.recipe().as_json(),
-            "plan": None if plan is None else plan.as_json(),
-            "curves": state.curves_json(),
-            "samples": state.samples,
-            "checkpoints": run.checkpoints.named(),
-            "tuned_sha256": tuned_sha256(run.tuned),
-            "tuned_is": "last" if run.tuned.is_dir() else None,
-            "tuned_step": run.tuned_step,
-            "erased_rows": entry.erased,
-            "exit": living.exit,
-        }
-
-    def find(self, wanted: str) -> str:
-        """The id of the run that ``wanted`` names."""
-        return self.index.get(wanted).id
 
     def resume(self, wanted: str) -> str:
         """Go on with a run that is not running, from its last save point; returns its id.
@@ -121,6 +90,17 @@ class RunService:
         """Ask for a pause without waiting for it. Raises Refusal ``run.not_running``."""
         self.trainers.request(self._folder(self.index.get(wanted).id), "pause")
 
+    def ask_to_stop(self, wanted: str) -> None:
+        """Ask a run to end and to keep what it has learned, without waiting for it.
+
+        One that stands still is loaded once more for that. Raises Refusal ``run.not_running`` for
+        one that has its result.
+        """
+        run = self._folder(self.index.get(wanted).id)
+        if self._status(run) in STANDING:
+            self.resume(run.id)
+        self.trainers.request(run, "stop")
+
     def pause(self, wanted: str) -> Json:
         """Pause a run and wait until its memory is given back; returns it, briefly.
 
@@ -141,7 +121,7 @@ class RunService:
         """
         run = self._folder(self.index.get(wanted).id)
         seen = run.state().seq
-        if self._status(run) in ("paused", "failed", "interrupted"):
+        if self._status(run) in STANDING:
             self.resume(run.id)
         self.trainers.stop(run, self.patience)
         return self._ended(run, seen)
@@ -163,10 +143,6 @@ class RunService:
             heed()
             time.sleep(_TICK)
 
-    def last_seq(self, run_id: str) -> int:
-        """The number of the last event so far."""
-        return self._folder(run_id).state().seq
-
     def export(self, wanted: str, *, form: str = "", to: Path | None = None) -> Json:
         """Write a run's result into a new folder; ``form`` is ``adapter`` or ``merged``."""
         entry = self.index.get(wanted)
@@ -179,6 +155,7 @@ class RunService:
 
     def _train(self, run: RunFolder) -> None:
         """Start the trainer; the engine's memory is given back to it."""
+        self.orders.measures.stop()
         self.engine.close()
         self.trainers.start(run)
 
@@ -189,14 +166,6 @@ class RunService:
             with suppress(FileNotFoundError):
                 run.log_path.replace(kept)
                 error.facts["log"] = str(kept)
-
-    def _folder(self, run_id: str) -> RunFolder:
-        """The run's folder; raises Refusal ``run.folder_missing``."""
-        return require_folder(self.data.runs / run_id)
-
-    def _status(self, run: RunFolder) -> str:
-        living = self.trainers.status(run)  # asked first: an end is written before a process ends
-        return status_of(run.state(), living)
 
     def _is_over(self, run: RunFolder) -> bool:
         """Whether the run's process is gone, or goes while we wait for it."""
@@ -216,41 +185,6 @@ class RunService:
         if brief["status"] == "interrupted":
             raise RunFailed("run.lost", run=run.id)
         return brief
-
-    def _brief(self, entry: RunEntry) -> Json:
-        run = RunFolder(self.data.runs / entry.id)
-        living, state = self.trainers.status(run), run.state()
-        return {
-            "run": entry.id,
-            "name": entry.name,
-            "status": status_of(state, living) if run.is_there else "missing",
-            "step": state.step,
-            "total": state.total,
-            "method": entry.method,
-            "model": entry.model,
-            "dataset": self.datasets.get(entry.dataset).name,
-            "dataset_id": entry.dataset,
-            "version": entry.version,
-            "pid": living.pid,
-        }
-
-
-def require_folder(path: Path) -> RunFolder:
-    """The run in ``path``; raises Refusal ``run.folder_missing`` where there is none any more."""
-    run = RunFolder(path)
-    if not run.is_there:
-        raise Refusal("run.folder_missing", run=run.id)
-    return run
-
-
-def status_of(state: RunState, living: Liveness) -> str:
-    """The run's own word where its process bears it out, else what became of it."""
-    if living.is_living:
-        has_spoken = living.since is not None and state.seq > living.since
-        return state.status if has_spoken else "preparing"
-    if state.status in ENDED:
-        return state.status
-    return "new" if living.state == "new" else "interrupted"
 
 
 def _entry(run_id: str, ready: Ready) -> RunEntry:

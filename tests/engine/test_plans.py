@@ -109,9 +109,3 @@ def test_what_has_changed_is_named(change: dict[str, Any], shown: str) -> None:
         plans.require_same(plan, replace(plan, **change))
     assert refused.value.key == "plan.differs"
     assert refused.value.facts["differences"] == shown
-
-
-def test_room_is_asked_for_save_points_and_the_result() -> None:
-    """Three save points of values and two moments, and the values once more; a little over it."""
-    exact = 1_000_000 * 4 * (3 * 3 + 1)
-    assert exact < plans.disk_needed(1_000_000) < 1.05 * exact

@@ -12,7 +12,7 @@ from studio.jobs.processes import Job
 from studio.jobs.trainers import Liveness
 from studio.store.atomic import discard
 from studio.store.run_folder import RunFolder
-from studio.workbench.runs import status_of
+from studio.workbench.run_book import status_of
 from tests.tiny_studio import until
 from tests.workbench.workshop import NewWorkshop, Workshop
 

@@ -18,11 +18,15 @@ from studio.store.versions import Versions
 from studio.workbench.compare import CompareService
 from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import EngineRoom
+from studio.workbench.measures import Measures
 from studio.workbench.models import ModelService
 from studio.workbench.orders import Order, OrderService
+from studio.workbench.rolls import Rolls
 from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
 from studio.workbench.shelf import Shelf
+from studio.workbench.tasks import Tasks
+from studio.workbench.watching import Watching
 from tests.store.sample_rows import UnsyncedDatabase, new_key, ready
 
 Json = dict[str, Any]
@@ -131,10 +135,26 @@ class Workshop:
             self.engine,
             self.models,
         )
-        self.orders = OrderService(self.models, self.rows, self.engine)
+        self.tasks = Tasks()
+        watching = Watching(self.data.runs)
+        self.orders = OrderService(
+            self.models,
+            self.rows,
+            self.engine,
+            Measures(self.rows, self.engine, self.tasks),
+            Rolls(self.rows.rows),
+            watching,
+        )
         trainers = Trainers(root, launcher, entry=f"tests.jobs.fake_trainers:{entry}")
         self.runs = RunService(
-            self.data, self.index, self.rows.datasets, self.engine, trainers, patience=0.3
+            self.data,
+            self.index,
+            self.rows.datasets,
+            self.engine,
+            trainers,
+            self.orders,
+            watching,
+            patience=0.3,
         )
         self.compare = CompareService(self.data, self.index, self.engine)
 

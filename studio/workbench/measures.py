@@ -1,0 +1,117 @@
+"""How long the ready rows of a dataset are for a model, and which of them it cannot learn from.
+
+The engine finds out, by the trainer's own code, in a task that keeps nobody waiting; what it found
+is kept for as long as rows, model and greatest length stay the same.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.core.errors import Fault, StudioError
+from studio.core.rows import Row, Split, dataset_version
+from studio.store.models import ModelEntry
+from studio.workbench.engine_room import EngineRoom
+from studio.workbench.models import Told
+from studio.workbench.rows import RowService
+from studio.workbench.tasks import Tasks
+
+Json = dict[str, Any]
+
+MEASURE = "measure"
+PORTION = 2000
+"""Rows that are measured in one request to the engine."""
+
+KEPT = 6
+"""Measures that are kept in memory, those that were asked for last."""
+
+Key = tuple[str, str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Word pieces of each row that teaches, by its id; which are cut; why others are left out."""
+
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    cut: frozenset[str] = frozenset()
+    left_out: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Measures:
+    """The measures of one workbench. Threads may share it."""
+
+    def __init__(self, rows: RowService, engine: EngineRoom, tasks: Tasks) -> None:
+        self._rows, self._engine, self._tasks = rows, engine, tasks
+        self._known: OrderedDict[Key, Measured | StudioError] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def of(
+        self, model: ModelEntry, dataset: str, version: str, longest: int | None
+    ) -> Measured | StudioError | None:
+        """What is known of ``dataset`` at ``version``; why nothing can be; or None until it is.
+
+        Where it is not known, a task begins that finds out, unless the device is busy: it would
+        take its time from whoever trains.
+        """
+        key = (str(model.identity.get("hash")), version, longest)
+        with self._turn:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        subject = "/".join(map(str, key))
+        if not self._has_failed(subject) and self._engine.device_owner() is None:
+            self._tasks.start(
+                MEASURE, subject, lambda told: self._measure(model, dataset, longest, told)
+            )
+        return None
+
+    def stop(self) -> None:
+        """End what is being measured: the engine is about to be closed."""
+        for task in self._tasks.list():
+            if task["kind"] == MEASURE and task["status"] == "running":
+                self._tasks.cancel(task["id"])
+
+    def _has_failed(self, subject: str) -> bool:
+        """Whether the engine broke over it, as it would again."""
+        return any(
+            (task["kind"], task["subject"], task["status"]) == (MEASURE, subject, "failed")
+            for task in self._tasks.list()
+        )
+
+    def _measure(self, model: ModelEntry, dataset: str, longest: int | None, told: Told) -> None:
+        rows = self._rows.rows.ready(dataset)
+        key = (str(model.identity.get("hash")), dataset_version(rows), longest)
+        teaching = [row for row in rows if row.split is not Split.EXAM]
+        found: Measured | StudioError
+        try:
+            found = self._asked(model.folder, teaching, longest, told)
+        except Fault:
+            raise
+        except StudioError as error:
+            found = error
+        told(_progress(len(teaching), len(teaching)))
+        with self._turn:
+            self._known[key] = found
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+
+    def _asked(self, folder: str, rows: Sequence[Row], longest: int | None, told: Told) -> Measured:
+        tokens: dict[str, int] = {}
+        cut: list[str] = []
+        left_out: dict[str, Json] = {}
+        kept = {"folder": folder, "cache": str(self._rows.data.sheets), "max_length": longest}
+        for start in range(0, len(rows), PORTION):
+            told(_progress(start, len(rows)))
+            portion = rows[start : start + PORTION]
+            asked = [{"row": row.id, "body": row.body.as_json()} for row in portion]
+            answer = self._engine.call("measure", rows=asked, **kept)
+            tokens |= answer["tokens"]
+            cut += answer["cut"]
+            left_out |= answer["left_out"]
+        return Measured(tokens, frozenset(cut), left_out)
+
+
+def _progress(done: int, total: int) -> Json:
+    return {"step": MEASURE, "done": done, "total": total, "unit": "rows"}

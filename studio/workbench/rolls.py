@@ -1,0 +1,47 @@
+"""The ready rows of a dataset without their text: enough to say what a run would do with each."""
+
+import threading
+from dataclasses import dataclass, field
+
+from studio.core.rows import Row, Split, dataset_version, supervised_problem
+from studio.store.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A ready row. ``problem`` is the key of why nothing can be learned from it, or None."""
+
+    id: str
+    split: Split
+    group: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """The ready rows of a dataset at ``version``, in their order."""
+
+    version: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(slots=True)
+class Rolls:
+    """The roll of the dataset that was looked at last; its rows are read once a change."""
+
+    rows: Rows
+    _known: tuple[str, int, Roll] | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, dataset: str) -> Roll:
+        """The roll as it is now."""
+        with self._turn:
+            mark = self.rows.mark(dataset)
+            if self._known is None or self._known[:2] != (dataset, mark):
+                self._known = (dataset, mark, _read(self.rows.ready(dataset)))
+            return self._known[2]
+
+
+def _read(rows: tuple[Row, ...]) -> Roll:
+    entries = tuple(Entry(r.id, r.split, r.group, supervised_problem(r.body)) for r in rows)
+    return Roll(dataset_version(rows), entries)
