@@ -99,7 +99,7 @@ def ui(bench: Workbench, given: Namespace, out: Printer) -> None:
 @command("doctor")
 def doctor(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Print a diagnosis that can be shared: no rows, no names."""
-    out.table(diagnose(bench))
+    out.table(diagnose(bench, out.explain))
 
 
 @command("model add", argument("source", metavar="starter|FOLDER|HUB_ID|FILE.gguf"))

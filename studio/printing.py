@@ -154,7 +154,11 @@ class Printer:
 
     def error(self, error: StudioError) -> None:
         """One sentence in one line: cause, consequence, remedy."""
-        print(" ".join(self._words.explain(error).split()), file=sys.stderr, flush=True)
+        print(self.explain(error), file=sys.stderr, flush=True)
+
+    def explain(self, error: StudioError) -> str:
+        """The sentence of an error, in one line."""
+        return " ".join(self._words.explain(error).split())
 
     def progress(self, progress: Json) -> None:
         """How far something long is: one line that is written over, or one for each tenth."""

@@ -53,8 +53,9 @@ _turns: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 class Database:
     """Transactions on ``path``; created if absent and brought to the newest schema at first use.
 
-    Any number of threads and processes may hold one. Raises Refusal ``store.*`` for what the disk
-    or another program causes: full, failed, read-only, missing, damaged, newer, busy.
+    Any number of threads and processes may hold one. To have one touches no file; each use raises
+    Refusal ``store.*`` for what the disk or another program causes: full, failed, read-only,
+    missing, damaged, newer, busy.
     """
 
     def __init__(
@@ -67,11 +68,17 @@ class Database:
     ) -> None:
         self.path = path.absolute()
         self.now = clock
-        self._patience = patience
-        self._failed = False
+        self._steps, self._patience = steps, patience
+        self._is_prepared, self._failed = False, False
+
+    def prepare(self) -> None:
+        """Create the file if it is absent, and bring it to the newest schema."""
+        if self._is_prepared:
+            return
         _create(self.path)
         with self._translated(), closing(self._connect()) as connection:
-            migrate(connection, self.path, steps)
+            migrate(connection, self.path, self._steps)
+        self._is_prepared = True
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -96,6 +103,7 @@ class Database:
 
     def vacuum(self) -> None:
         """Rebuild the file, so that no page holds what was deleted."""
+        self.prepare()
         with self._translated(), closing(self._connect()) as connection:
             connection.execute("VACUUM")
 
@@ -129,6 +137,7 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         process = os.getpid()
+        self.prepare()
         with self._translated():
             connection = self._connect()
             try:

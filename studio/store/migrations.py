@@ -8,12 +8,23 @@ from pathlib import Path
 from studio.core.errors import Refusal
 from studio.store.schema import Steps
 
+_TABLE = "rows"
+"""A table that has been there since the first step."""
+
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
-    """Take the steps that are missing; raises Refusal, the file untouched, if it is newer."""
-    found = _version(connection)
+    """Take the steps that are missing.
+
+    Raises Refusal, the file untouched: ``store.newer``, and ``store.damaged`` for a database of
+    another program.
+    """
+    connection.execute("BEGIN")  # one state, though another process may take a step
+    found, tables = _version(connection), _tables(connection)
+    connection.execute("COMMIT")
     if found > len(steps):
         raise Refusal("store.newer", path=str(path), found=found, known=len(steps))
+    if (_TABLE not in tables) if found else tables:
+        raise Refusal("store.damaged", path=str(path), problem="the tables are another program's")
     connection.execute("PRAGMA journal_mode=DELETE")
     while _version(connection) < len(steps):
         _step(connection, path, steps)
@@ -34,6 +45,10 @@ def _step(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {str(line[0]) for line in connection.execute("SELECT name FROM sqlite_schema")}
 
 
 def backups_of(path: Path) -> Path:

@@ -116,6 +116,7 @@ def _answer(
         if isinstance(launcher, zygote.Zygote):
             closing.enter_context(launcher)
         bench = closing.enter_context(Workbench(data, launcher))
+        bench.prepare()
         guarded = Guard(site.build(bench, entrance, wish.language), entrance)
         answering.answer(guarded, listening, welcome)
 

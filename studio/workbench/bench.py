@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import psutil
 
+from studio.core.errors import Refusal
 from studio.jobs.processes import Launcher, Spawner
 from studio.jobs.trainers import Trainers
 from studio.store.atomic import sweep
@@ -21,17 +22,17 @@ from studio.workbench.compare import CompareService
 from studio.workbench.demo import DemoService
 from studio.workbench.desk import DeskService
 from studio.workbench.engine_room import EngineRoom
-from studio.workbench.methods import MethodService
 from studio.workbench.measures import Measures
+from studio.workbench.methods import MethodService
 from studio.workbench.models import ModelService
 from studio.workbench.orders import OrderService
-from studio.workbench.rows import RowService
 from studio.workbench.rolls import Rolls
+from studio.workbench.rows import RowService
 from studio.workbench.runs import RunService
 from studio.workbench.shelf import Shelf
 from studio.workbench.tasks import Tasks
-
 from studio.workbench.watching import Watching
+
 Json = dict[str, Any]
 
 
@@ -118,9 +119,19 @@ class Workbench:
         running = [run.id for run in self.runs.trainers.adopt()]
         return erase(self._database, row_ids, self.data, running=running)
 
+    def prepare(self) -> None:
+        """Bring the database to the newest schema now; raises Refusal ``store.*`` if it cannot be.
+
+        Whoever uses a service may leave this out.
+        """
+        self._database.prepare()
+
     def check_database(self) -> str:
-        """``ok``, or what is wrong with the database."""
-        return "; ".join(self._database.problems()) or "ok"
+        """``ok``; raises Refusal ``store.*`` if anything is wrong with the database."""
+        if problems := self._database.problems():
+            problem = "; ".join(problems)
+            raise Refusal("store.damaged", path=str(self.data.database), problem=problem)
+        return "ok"
 
     def close(self) -> None:
         """End what goes on, and give the engine's memory back."""

@@ -1,16 +1,22 @@
-"""A diagnosis of machine and installation that can be shared: no rows, no names, no paths."""
+"""A diagnosis of machine and installation that can be shared: no rows, no names, no paths.
+
+Whatever is broken is told of in its place: nothing that is wrong here may keep the rest from being
+said.
+"""
 
 import importlib.metadata
 import os
 import platform
 import shutil
 import sqlite3
+from collections.abc import Callable, Sized
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from studio import __version__
-from studio.core.errors import StudioError
+from studio.core.errors import StudioError, from_json
 from studio.workbench.bench import Workbench
 
 PACKAGES = ("torch", "transformers", "peft", "gradio", "safetensors", "tokenizers", "bitsandbytes")
@@ -24,8 +30,11 @@ PROXIES = (
 )
 
 
-def diagnose(bench: Workbench) -> dict[str, Any]:
-    """What helps to find out why something does not work. Settings are named, never shown."""
+def diagnose(bench: Workbench, explain: Callable[[StudioError], str]) -> dict[str, Any]:
+    """What helps to find out why something does not work. Settings are named, never shown.
+
+    ``explain`` gives the sentence of an error.
+    """
     disk = shutil.disk_usage(bench.data.root)
     memory = psutil.virtual_memory()
     return {
@@ -39,12 +48,12 @@ def diagnose(bench: Workbench) -> dict[str, Any]:
         "disk_bytes": {"total": disk.total, "free": disk.free},
         "network_file_system": bench.data.network_file_system(),
         "sqlite": sqlite3.sqlite_version,
-        "database": _database(bench),
-        "engine": _engine(bench),
+        "database": _told(bench.check_database, explain),
+        "engine": _told(lambda: bench.engine.call("machine_facts"), explain),
         "device_in_use": bench.engine.device_owner() is not None,
-        "models": len(bench.models.list()),
-        "datasets": len(bench.rows.all()),
-        "runs": len(bench.runs.list()),
+        "models": _count(bench.models.index.list),
+        "datasets": _count(bench.rows.datasets.list),
+        "runs": _count(bench.runs.index.list),
         "set_in_environment": [name for name in PROXIES if os.environ.get(name)],
     }
 
@@ -56,17 +65,27 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _database(bench: Workbench) -> str:
-    """``ok``, or the key of what is wrong: its facts would name a path."""
+def _count(listed: Callable[[], Sized]) -> int | None:
     try:
-        return bench.check_database()
-    except StudioError as error:
-        return error.key
+        return len(listed())
+    except StudioError:
+        return None
 
 
-def _engine(bench: Workbench) -> Any:
-    """What torch finds on this machine, or the key of why it could not be asked."""
+def _told(ask: Callable[[], Any], explain: Callable[[StudioError], str]) -> Any:
+    """What ``ask`` gives, or the sentence of why it gives nothing."""
     try:
-        return bench.engine.call("machine_facts")
+        return ask()
     except StudioError as error:
-        return error.key
+        facts = {name: _without_folders(fact) for name, fact in error.facts.items()}
+        sentence = explain(from_json(error.as_json() | {"facts": facts}))
+        problem = facts.get("problem")
+        return f"{sentence} [{problem}]" if problem and problem not in sentence else sentence
+
+
+def _without_folders(fact: Any) -> Any:
+    """A text with the last part only of each path in it: the others may name a person."""
+    if not isinstance(fact, str):
+        return fact
+    words = [fact] if Path(fact).is_absolute() else fact.split(" ")
+    return " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)

@@ -46,8 +46,14 @@ def refusal(database: Database) -> StudioError:
     return caught.value
 
 
+def test_a_database_that_nobody_uses_touches_no_file(tmp_path: Path) -> None:
+    Database(tmp_path / "data" / "studio.db")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_the_owner_may_read_what_is_made(tmp_path: Path) -> None:
     database = Database(tmp_path / "data" / "studio.db")
+    assert notes(database) == []
     assert stat.S_IMODE(database.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(database.path.parent.stat().st_mode) == 0o700
     assert [path.name for path in database.path.parent.iterdir()] == ["studio.db"]
@@ -115,6 +121,7 @@ def test_half_a_character_is_refused(tmp_path: Path) -> None:
 
 def test_a_deleted_file_does_not_come_back_empty(tmp_path: Path) -> None:
     database = Database(tmp_path / "studio.db")
+    note(database, "a")
     database.path.unlink()
     assert refusal(database).key == "store.cannot_open"
     assert not database.path.exists()
@@ -123,7 +130,7 @@ def test_a_deleted_file_does_not_come_back_empty(tmp_path: Path) -> None:
 def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Refusal) as caught:
-        Database(tmp_path / "file" / "studio.db")
+        Database(tmp_path / "file" / "studio.db").prepare()
     assert caught.value.key == "store.cannot_open"
     assert caught.value.facts["path"].endswith("studio.db")
 
@@ -132,7 +139,7 @@ def test_another_kind_of_file_is_named_as_damaged(tmp_path: Path) -> None:
     path = tmp_path / "studio.db"
     path.write_text("once upon a time" * 1000, encoding="utf-8")
     with pytest.raises(Refusal, match=r"store\.damaged"):
-        Database(path)
+        Database(path).prepare()
     assert path.read_text(encoding="utf-8").startswith("once")
 
 

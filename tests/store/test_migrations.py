@@ -39,6 +39,7 @@ def test_a_new_file_is_of_the_newest_version_and_needs_no_copy(path: Path) -> No
 
 def test_a_step_keeps_the_rows_and_leaves_a_copy_from_before(path: Path) -> None:
     database = Database(path, steps=NEXT)
+    database.prepare()
     copy = path.parent / "backups" / "studio.v1.db"
     assert version_of(path) == 2
     assert count(path, "rows") == 3
@@ -50,30 +51,44 @@ def test_a_step_keeps_the_rows_and_leaves_a_copy_from_before(path: Path) -> None
 
 
 def test_opening_again_takes_no_step(path: Path) -> None:
-    Database(path, steps=NEXT)
+    Database(path, steps=NEXT).prepare()
     copy = path.parent / "backups" / "studio.v1.db"
     copy.unlink()
-    Database(path, steps=NEXT)
+    Database(path, steps=NEXT).prepare()
     assert not copy.exists()
 
 
 def test_a_step_that_fails_changes_nothing(path: Path) -> None:
     broken = (*STEPS, ("CREATE TABLE next (a)", "INSERT INTO nowhere VALUES (1)"))
     with pytest.raises(sqlite3.OperationalError):
-        Database(path, steps=broken)
+        Database(path, steps=broken).prepare()
     assert version_of(path) == 1
     assert count(path, "sqlite_schema WHERE name = 'next'") == 0
-    Database(path, steps=NEXT)
+    Database(path, steps=NEXT).prepare()
     assert version_of(path) == 2
 
 
 def test_a_newer_file_is_refused_and_left_untouched(path: Path) -> None:
-    Database(path, steps=NEXT)
+    Database(path, steps=NEXT).prepare()
     before = path.read_bytes()
     with pytest.raises(Refusal) as caught:
-        Database(path)
+        Database(path).prepare()
     assert caught.value.key == "store.newer"
     assert (caught.value.facts["found"], caught.value.facts["known"]) == (2, 1)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_database_of_another_program_is_refused_and_left_untouched(
+    version: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "studio.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE birds (name)")
+        connection.execute(f"PRAGMA user_version={version}")
+    before = path.read_bytes()
+    with pytest.raises(Refusal, match=r"store\.damaged"):
+        Database(path).prepare()
     assert path.read_bytes() == before
 
 
@@ -86,7 +101,7 @@ def test_a_damaged_file_takes_no_step(path: Path) -> None:
     data[(root - 1) * 4096 + 4] -= 1  # the index has lost a row
     path.write_bytes(data)
     with pytest.raises(Refusal) as caught:
-        Database(path, steps=NEXT)
+        Database(path, steps=NEXT).prepare()
     assert caught.value.key == "store.damaged"
     assert version_of(path) == 1
     assert list((path.parent / "backups").iterdir()) == []
@@ -99,7 +114,7 @@ def test_a_step_is_taken_once_however_many_come(path: Path) -> None:
     def open_it() -> None:
         together.wait()
         try:
-            Database(path, steps=NEXT)
+            Database(path, steps=NEXT).prepare()
         except Exception as error:
             errors.append(error)
 
@@ -136,6 +151,6 @@ def test_a_copy_made_while_others_write_is_whole(path: Path) -> None:
 def test_a_file_that_was_switched_to_wal_is_switched_back(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-    Database(path)
+    Database(path).prepare()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"

@@ -1,14 +1,17 @@
 """The workbench as a whole, with its real engine and trainer on a tiny model."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from studio.core.errors import Refusal, UserMistake
+from studio.core.errors import Fault, Refusal, UserMistake
+from studio.core.words import words
 from studio.jobs.processes import Launcher
 from studio.store.data_folder import DataFolder
 from studio.workbench import Workbench
 from studio.workbench.doctor import diagnose
+from studio.workbench.engine_room import EngineRoom
 from studio.workbench.orders import Order
 from tests.store.sample_rows import new_key, ready
 from tests.tiny_studio import until
@@ -46,27 +49,19 @@ def test_erasing_waits_for_a_run_and_then_keeps_it_from_being_resumed(
             assert caught.value.key == "run.rows_erased"
 
 
-def test_a_diagnosis_survives_a_database_and_an_engine_that_do_not(
-    tmp_path: Path, workers: Launcher
-) -> None:
-    class NoEngine:
-        def call(self, op: str) -> None:
-            raise Refusal("engine.silent", log=str(tmp_path))
+def test_a_diagnosis_survives_a_database_and_an_engine_that_do_not(tmp_path: Path) -> None:
+    class NoEngine(EngineRoom):
+        def call(self, op: str, /, **args: Any) -> Any:
+            raise Fault("engine.broke", problem=f"cannot open {data.root}/a/lib.so of /opt/torch")
 
-        def device_owner(self) -> None:
-            return None
-
-    with Workbench.open(tmp_path / "data", workers) as bench:
-        bench.engine = NoEngine()  # type: ignore[assignment]
-        bench.check_database = lambda: _raise(Refusal("store.damaged", path=str(tmp_path)))  # type: ignore[method-assign]
-        found = diagnose(bench)
-        bench.engine = bench.models.engine
-    assert (found["database"], found["engine"]) == ("store.damaged", "engine.silent")
+    data = DataFolder.open(tmp_path / "data")
+    data.database.write_text("once upon a time" * 1000, encoding="utf-8")
+    with Workbench(data, engine=NoEngine(data)) as bench:
+        found = diagnose(bench, words().explain)
+    assert found["database"].startswith("studio.db is damaged")
+    assert "(cannot open lib.so of torch)" in found["engine"]
+    assert (found["models"], found["datasets"], found["runs"]) == (None, None, None)
     assert str(tmp_path) not in str(found)
-
-
-def _raise(error: Exception) -> str:
-    raise error
 
 
 def test_a_row_that_is_unknown_is_not_erased(tmp_path: Path, workers: Launcher) -> None:
