@@ -23,7 +23,6 @@ from studio.engine.lanes import (
     next_logits,
 )
 from studio.engine.sites import Installed
-from studio.methods.sites import LowRank
 
 PROOF_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2}
 """Only experts, whose rows are grouped by what the other lane asks for, come near it."""
@@ -37,6 +36,10 @@ class _Text:
     text: str = ""
     ids: list[int] = field(default_factory=list)
     seconds: float = 0.0
+
+    def counts(self) -> dict[str, Any]:
+        """Word pieces and seconds so far."""
+        return {"tokens": len(self.ids), "seconds": round(self.seconds, 4)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,16 @@ class Pair:
 
     def voices(self, lanes: Sequence[str]) -> Voices:
         """Fresh lanes: in one batch where the sites allow it, swapped elsewhere."""
-        if all(isinstance(site, LowRank) for site in self.installed.sites):
+        if self.installed.shares_batches:
             return OneBatch(self.installed, list(lanes))
         return Swapped(self.installed, self.changed)
 
     def stream(
         self, messages: Sequence[Message], sampling: Sampling, lanes: Sequence[str] = (BASE, TUNED)
     ) -> Iterator[dict[str, Any]]:
-        """``{"lane", "text"}`` for each new piece of text; then one ``{"answers": …}``."""
+        """``{"lane", "text", "tokens", "seconds"}`` for each word piece, with what it adds to the
+        text and both counts so far; then one ``{"answers": …}``, in which ``cut`` says that only
+        the limit has ended it."""
         prompt = self.encoder.prompt(messages)
         texts = {lane: _Text() for lane in lanes}
         start = perf_counter()
@@ -72,18 +77,19 @@ class Pair:
             told = texts[lane]
             told.ids.append(id_)
             told.seconds = perf_counter() - start
-            piece = told.stream.step(backend, id_)
-            if piece:
-                told.text += piece
-                yield {"lane": lane, "text": piece}
+            piece = told.stream.step(backend, id_) or ""
+            told.text += piece
+            yield {"lane": lane, "text": piece} | told.counts()
         for lane, told in texts.items():
             whole = backend.decode(told.ids, skip_special_tokens=True)
             if whole != told.text:  # ends within a character
-                yield {"lane": lane, "text": whole[len(told.text) :]}
+                yield {"lane": lane, "text": whole[len(told.text) :]} | told.counts()
                 told.text = whole
         answers = {
-            lane: {"text": t.text.strip(), "tokens": len(t.ids), "seconds": round(t.seconds, 4)}
-            for lane, t in texts.items()
+            lane: {"text": told.text.strip()}
+            | told.counts()
+            | {"cut": len(told.ids) == sampling.max_new_tokens}
+            for lane, told in texts.items()
         }
         yield {"answers": answers | {"wall_seconds": round(perf_counter() - start, 4)}}
 

@@ -1,15 +1,18 @@
-"""A finished run opened for answering and export: its base with its result put in."""
+"""A run opened for answering and export: its base with what it has learned put in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from studio.core.errors import Refusal
+from studio.core.plan import Plan
 from studio.core.recipe import Recipe
+from studio.core.sheets import Sheet
 from studio.engine import machine
 from studio.engine.answering import Pair
 from studio.engine.bases import require_same_base
@@ -17,6 +20,7 @@ from studio.engine.encoding import Encoder
 from studio.engine.lanes import BASE, TUNED
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
 from studio.engine.results import read_result
+from studio.engine.save_points import read_values as read_save_point
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install
 from studio.methods import method_of, read_values
@@ -25,42 +29,124 @@ from studio.store.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A run's base and tuned lanes in memory. ``stamp`` is the time of its result's files."""
+class Learned:
+    """What a run has learned: its result, or its state at the save point ``step``.
+
+    ``stamp`` is the time of the files in ``folder``; another result has another.
+    """
 
     run: RunFolder
-    recipe: Recipe
-    pair: Pair
+    step: int | None
+    folder: Path
     stamp: int
 
-    def is_of(self, run: Path) -> bool:
-        """Whether this is that run, with the result that it has now."""
-        return self.run.path == run and self.stamp == _stamp(self.run)
+    @classmethod
+    def of(cls, path: Path, step: int | None = None) -> Self:
+        """Raises Refusal ``run.no_result``, ``run.no_save_point`` where there is no such thing."""
+        run = RunFolder(path)
+        folder = run.tuned if step is None else _save_point(run, step)
+        if not folder.is_dir():
+            raise Refusal("run.no_result", run=run.id)
+        stamp = max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0)
+        return cls(run, step, folder, stamp)
+
+    def values(self) -> dict[str, Tensor]:
+        """The tensors by their stable names."""
+        return read_result(self.folder) if self.step is None else read_save_point(self.folder)
 
 
-def open_run(path: Path) -> Opened:
-    """Load the run's base, and beside or over it what the run has learned.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A base model as it is by itself, in memory."""
 
-    Raises Refusal ``run.no_result`` before it has any, ``models.changed`` for another base.
-    """
-    run = RunFolder(path)
-    if not run.tuned.is_dir():
-        raise Refusal("run.no_result", run=run.id)
-    recipe, plan = run.recipe(), run.plan()
-    require_same_base(run, recipe)
-    assert plan is not None  # it is written before the first update
-    folder, device = Path(recipe.base.folder), machine.device()
-    model, tokenizer = load_model(folder, dtype=plan.dtype, device=device), load_tokenizer(folder)
+    recipe: Recipe
+    dtype: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    encoder: Encoder
+    sheet: Sheet
+
+    @classmethod
+    def load(cls, recipe: Recipe, plan: Plan) -> Self:
+        """The base of a run, as it was trained upon."""
+        folder = Path(recipe.base.folder)
+        model = load_model(folder, dtype=plan.dtype, device=machine.device())
+        tokenizer = load_tokenizer(folder)
+        encoder = Encoder(tokenizer, eos_ids=eos_ids(model))
+        return cls(recipe, plan.dtype, model, tokenizer, encoder, sheet_of(model))
+
+    def carries(self, recipe: Recipe, plan: Plan) -> bool:
+        """Whether a run of ``recipe`` and ``plan`` stands on it."""
+        return (self.recipe.base, self.dtype) == (recipe.base, plan.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run's base and tuned lanes in memory."""
+
+    learned: Learned
+    recipe: Recipe
+    pair: Pair
+
+    @property
+    def run(self) -> RunFolder:
+        """The run."""
+        return self.learned.run
+
+    def close(self) -> None:
+        """Take out of the base what was put in; it must not be asked after that."""
+        self.pair.installed.remove(self.pair.changed.get(BASE, {}))
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Holds one base, and what is open on it: runs of one base take turns without loading it."""
+
+    ground: Ground | None = None
+    opened: Opened | None = None
+
+    def has(self, learned: Learned) -> bool:
+        """Whether it is at hand, and still the same."""
+        return self.opened is not None and self.opened.learned == learned
+
+    def open(self, learned: Learned) -> Opened:
+        """The run with what it has ``learned``, loaded unless it is at hand.
+
+        Another base is given up before one is loaded. Raises Refusal ``models.changed`` for a base
+        that is not what it was when the run began.
+        """
+        if self.opened is None or not self.has(learned):
+            recipe, plan = learned.run.recipe(), learned.run.plan()
+            assert plan is not None  # it is written before the first update
+            require_same_base(learned.run, recipe)
+            ground = self._ground(recipe, plan)
+            self.ground = None  # should it not get in, the base is no longer what it was
+            self.opened = _put_in(ground, recipe, learned)
+            self.ground = ground
+        return self.opened
+
+    def _ground(self, recipe: Recipe, plan: Plan) -> Ground:
+        """The base with nothing in it."""
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
+        if self.ground is None or not self.ground.carries(recipe, plan):
+            self.ground = None
+            self.ground = Ground.load(recipe, plan)
+        return self.ground
+
+
+def _put_in(ground: Ground, recipe: Recipe, learned: Learned) -> Opened:
+    """Install the method's sites and give them their values."""
     method = method_of(recipe.method)
-    sites = method.sites(sheet_of(model), read_values(method, recipe.knobs))
-    installed = install(model, sites, recipe.training.seed)
-    encoder = Encoder(tokenizer, eos_ids=eos_ids(model))
-    changed = _put_in(installed, read_result(run.tuned))
-    return Opened(run, recipe, Pair(installed, encoder, tokenizer, changed), _stamp(run))
+    sites = method.sites(ground.sheet, read_values(method, recipe.knobs))
+    installed = install(ground.model, sites, recipe.training.seed)
+    changed = _fill(installed, learned.values())
+    return Opened(learned, recipe, Pair(installed, ground.encoder, ground.tokenizer, changed))
 
 
-def _put_in(installed: Installed, values: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Put the result in; returns both lanes' values of the tensors that are changed."""
+def _fill(installed: Installed, values: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Put the values in; returns both lanes' values of the tensors that are changed."""
     model: PreTrainedModel = installed.model
     lanes: dict[str, dict[str, Tensor]] = {BASE: {}, TUNED: {}}
     changed = {site.tensor for site in installed.sites if isinstance(site, Changed)}
@@ -74,5 +160,8 @@ def _put_in(installed: Installed, values: Mapping[str, Tensor]) -> dict[str, dic
     return lanes
 
 
-def _stamp(run: RunFolder) -> int:
-    return max((file.stat().st_mtime_ns for file in run.tuned.iterdir()), default=0)
+def _save_point(run: RunFolder, step: int) -> Path:
+    point = run.checkpoints.at(step)
+    if point is None:
+        raise Refusal("run.no_save_point", run=run.id, step=step)
+    return point.path

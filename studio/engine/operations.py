@@ -6,7 +6,7 @@ Arguments and results are JSON. Long ones report progress as events and end earl
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from studio.engine.lanes import Sampling
 from studio.engine.lessons import lesson_of
 from studio.engine.loading import load_tokenizer
 from studio.engine.model_folder import ModelFacts, check, inspect
-from studio.engine.opening import Opened, open_run
+from studio.engine.opening import Learned, Loaded
 from studio.engine.progress import Progress, Report
 from studio.engine.sheet_reader import cached_sheet
 
@@ -39,17 +39,10 @@ class Cancelled(Exception):
 
 @dataclass(slots=True)
 class Bench:
-    """What the engine keeps between requests: the run and the tokenizer that were opened last."""
+    """What the engine keeps between requests: the base and the tokenizer that were used last."""
 
-    opened: Opened | None = None
+    loaded: Loaded = field(default_factory=Loaded)
     reading: tuple[Path, int, Encoder] | None = None
-
-    def open(self, run: Path) -> Opened:
-        """The run's base and result, loaded unless they are at hand and still the same."""
-        if self.opened is None or not self.opened.is_of(run):
-            self.opened = None
-            self.opened = open_run(run)
-        return self.opened
 
     def encoder(self, folder: Path) -> Encoder:
         """The encoder of the model in ``folder``, read unless it is at hand and still the same."""
@@ -180,6 +173,13 @@ def _as_trained(encoder: Encoder, answer: Encoded | StudioError, lesson: object)
     """The word pieces of a row, none of them trained where it is no lesson."""
     reason = {"reason": lesson.as_json()} if isinstance(lesson, StudioError) else {}
     if isinstance(answer, StudioError):
+        return {"tokens": [], "trained": 0, "stop_trained": False} | reason
+    if reason:
+        answer = replace(answer, labelled=(False,) * len(answer.ids), stop_trained=False)
+    shown = {"tokens": encoder.pieces(answer), "trained": answer.trained}
+    return shown | {"stop_trained": answer.stop_trained} | reason
+
+
 def measure(
     bench: Bench,
     _: Unwanted,
@@ -212,13 +212,6 @@ def measure(
     return found
 
 
-        return {"tokens": [], "trained": 0, "stop_trained": False} | reason
-    if reason:
-        answer = replace(answer, labelled=(False,) * len(answer.ids), stop_trained=False)
-    shown = {"tokens": encoder.pieces(answer), "trained": answer.trained}
-    return shown | {"stop_trained": answer.stop_trained} | reason
-
-
 def count(bench: Bench, _: Unwanted, *, folder: str, texts: Sequence[str]) -> Answer:
     """How many word pieces each of ``texts`` makes by itself, with no template around it."""
     yield from ()
@@ -226,23 +219,38 @@ def count(bench: Bench, _: Unwanted, *, folder: str, texts: Sequence[str]) -> An
 
 
 def compare(
-    bench: Bench, unwanted: Unwanted, *, run: str, prompt: str, system: str, sampling: Json
+    bench: Bench,
+    unwanted: Unwanted,
+    *,
+    run: str,
+    prompt: str,
+    system: str,
+    sampling: Json,
+    step: int | None = None,
 ) -> Answer:
-    """Both lanes' answers to ``prompt``: ``{"lane", "text"}`` as they come, then the comparison.
+    """Both lanes' answers to ``prompt``, from the run's result or its save point ``step``.
 
-    Raises UserMistake ``compare.long_prompt`` where the model can take in no more than it.
+    ``{"stage"}`` where another begins (loading, answering, proving), ``{"lane", …}`` as the answers
+    grow, then the comparison. Raises UserMistake ``compare.long_prompt`` where the model can take
+    in no more than it.
     """
-    pair = bench.open(Path(run)).pair
+    learned = Learned.of(Path(run), step)
+    if not bench.loaded.has(learned):
+        yield {"stage": "loading"}
+    pair = bench.loaded.open(learned).pair
     head = [Message("system", system)] if system else []
     messages = [*head, Message("user", prompt)]
+    drawn = _fitting(pair, messages, Sampling(**sampling))
+    yield {"stage": "answering"}
     answers: Json = {}
-    for event in pair.stream(messages, _fitting(pair, messages, Sampling(**sampling))):
+    for event in pair.stream(messages, drawn):
         if unwanted():
             raise Cancelled
         if "answers" in event:
             answers = event["answers"]
         else:
             yield event
+    yield {"stage": "proving"}
     return {"prompt": prompt} | answers | {"base_proved": pair.base_proved(messages)}
 
 
@@ -260,7 +268,7 @@ def _fitting(pair: Pair, messages: Sequence[Message], sampling: Sampling) -> Sam
 def export(bench: Bench, __: Unwanted, *, run: str, form: str, target: str) -> Answer:
     """Write the run's result into the new folder ``target`` as ``adapter`` or ``merged``."""
     yield from ()
-    export_run(bench.open(Path(run)), form, Path(target))
+    export_run(bench.loaded.open(Learned.of(Path(run))), form, Path(target))
     return {"folder": target, "form": form}
 
 
@@ -276,9 +284,9 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         machine_facts,
         sheet,
         tokens,
+        measure,
         count,
         compare,
         export,
     )
 }
-        measure,

@@ -4,7 +4,10 @@ Nothing else is saved: which rows come next, every random stream and the learnin
 from the recipe and the number of the update.
 """
 
+from pathlib import Path
+
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from studio.engine.space import require_space
 from studio.engine.trained import Trained
@@ -25,6 +28,11 @@ def save(checkpoints: Checkpoints, trained: Trained, step: int) -> None:
 
 def restore(checkpoint: Checkpoint, trained: Trained) -> None:
     """Bring ``trained`` to where it was after ``checkpoint.step`` updates."""
-    values = load_file(checkpoint.path / VALUES)
+    values = read_values(checkpoint.path)
     moments = load_file(checkpoint.path / MOMENTS)
     trained.restore(checkpoint.step, values=values, moments=moments)
+
+
+def read_values(folder: Path) -> dict[str, Tensor]:
+    """The trained tensors of the save point in ``folder``, in fp32 by their stable names."""
+    return load_file(folder / VALUES)

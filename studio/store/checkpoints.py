@@ -74,6 +74,11 @@ class Checkpoints:
         """The newest save point, by step, that is valid."""
         return next(self._valid(), None)
 
+    def at(self, step: int) -> Checkpoint | None:
+        """The save point of ``step``, if there is a valid one."""
+        found = (path for number, path in self._folders() if number == step)
+        return next((Checkpoint(step, path) for path in found if self._is_valid(path)), None)
+
     def steps(self) -> list[int]:
         """The steps of the valid save points, rising."""
         return sorted({checkpoint.step for checkpoint in self._valid()})

@@ -10,11 +10,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from studio.core.errors import Refusal, UserMistake
 from studio.core.rows import Message
 from studio.engine.export import export_run
-from studio.engine.opening import Opened, open_run
+from studio.engine.opening import Learned, Loaded, Opened
 from studio.engine.trainer import main as train
 from tests.engine.tiny_runs import new_run, tiny_base
 
 NAMES = ("llama", "gpt2", "phi", "mixtral")
+
+
+def open_run(path: Path) -> Opened:
+    return Loaded().open(Learned.of(path))
 
 
 def trained_run(place: Path, name: str, method: str) -> Opened:

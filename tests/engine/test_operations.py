@@ -12,6 +12,7 @@ from studio.core.errors import Fault, UserMistake
 from studio.core.rows import Body, Message, Split
 from studio.engine.encoding import Encoder
 from studio.engine.lessons import Lessons
+from studio.engine.opening import Learned, Loaded
 from studio.engine.operations import Bench, Cancelled, inspect_folder, tokens
 from studio.jobs.engine_client import Engine
 from studio.jobs.identity import alive
@@ -125,7 +126,10 @@ def test_a_tokenizer_stays_at_hand_until_its_files_are_others(llama: Path, tmp_p
 def test_the_pieces_of_an_answer_make_the_whole(engine: Engine, trained: Trained) -> None:
     asked = {"run": str(folder_of(trained)), "prompt": "Why?", "system": "", "sampling": SAMPLING}
     answer = engine.stream("compare", **asked)
-    pieces = list(answer)
+    events = list(answer)
+    stages = [event["stage"] for event in events if "stage" in event]
+    assert stages in (["loading", "answering", "proving"], ["answering", "proving"])
+    pieces = [event for event in events if "lane" in event]
     for lane in ("base", "tuned"):
         text = "".join(piece["text"] for piece in pieces if piece["lane"] == lane)
         assert text.strip() == answer.result[lane]["text"]
@@ -142,11 +146,11 @@ def test_an_answer_that_is_cancelled_leaves_room_for_the_next(
 
 
 def test_a_run_stays_open_until_its_result_is_another(trained: Trained) -> None:
-    bench, run = Bench(), folder_of(trained)
-    opened = bench.open(run)
-    assert bench.open(run) is opened
+    loaded, run = Loaded(), folder_of(trained)
+    opened = loaded.open(Learned.of(run))
+    assert loaded.open(Learned.of(run)) is opened
     os.utime(run / "tuned" / "studio.json")
-    assert bench.open(run) is not opened
+    assert loaded.open(Learned.of(run)) is not opened
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
