@@ -8,13 +8,14 @@ import { showCard, toast } from "./notices.js";
 import { go, here } from "./places.js";
 import { cycleTheme, shownTheme } from "./theme_choice.js";
 
-const PLACES = ["model", "data"];
+const PLACES = ["model", "data", "method", "train", "compare"];
 const OTHER_LANGUAGE = { en: "zh", zh: "en" };
 const PAUSE = 1500;
 
 export function mount(page) {
   const { element, say, language } = page;
-  const nav = h("nav", { class: "bar-places", "aria-label": say("places") }, PLACES.map((place) => placeLink(place, say)));
+  const places = PLACES.filter(isThere);
+  const nav = h("nav", { class: "bar-places", "aria-label": say("places") }, places.map((place) => placeLink(place, say)));
   const next = h("div", { class: "bar-next" });
   const line = h("div", { class: "bar-facts", "aria-live": "off" });
   const news = h("div", { class: "bar-news" });
@@ -25,8 +26,12 @@ export function mount(page) {
   ));
   markPlace(nav);
   window.addEventListener("hashchange", () => markPlace(nav));
-  PLACES.forEach((place, at) => register({ key: String(at + 1), describe: say("key_place", { place: say(`place_${place}`) }), act: () => go(place) }));
+  places.forEach((place, at) => register({ key: String(at + 1), describe: say("key_place", { place: say(`place_${place}`) }), act: () => go(place) }));
   watch(page, { next, line, news });
+}
+
+function isThere(place) {
+  return document.getElementById(`place-${place}`) !== null;
 }
 
 function brand(say) {
@@ -116,8 +121,11 @@ function draw(page, slots, status) {
   fill(slots.news, shown.map((one) => task(page, one)));
 }
 
-function nextStep({ say }, { key, place, facts }) {
-  if (!document.getElementById(`place-${place}`)) return null;
+/** The next step; the one after it for who is at its place already. */
+function nextStep(page, { key, place, facts, then }) {
+  if (then && (place === here() || !isThere(place))) return nextStep(page, then);
+  if (!isThere(place)) return null;
+  const { say } = page;
   return h("a", { class: "bar-step", href: `#${place}`, onclick: moving(place) }, h("span", { class: "bar-step-word" }, say("next")), say(key, facts));
 }
 
@@ -130,8 +138,9 @@ function tell(last, status) {
   }
 }
 
-function signs({ model, dataset, mark, tasks }) {
+function signs({ model, dataset, mark, tasks, run, runs }) {
   return {
+    run: `${runs} ${run?.run} ${run?.status}`,
     model: model?.id ?? "",
     dataset: `${dataset?.id} ${dataset?.dataset}`,
     rows: `${mark} ${dataset?.version}`,

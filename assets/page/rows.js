@@ -168,6 +168,7 @@ class Desk {
   #listen() {
     heard("changed", ({ what }) => what !== "tasks" && this.#later("reread", () => this.reread()));
     heard("open-row", ({ row }) => this.openAnywhere(row));
+    heard("show-rows", (wish) => this.look({ ...EVERYTHING, ...wish }));
     document.addEventListener("visibilitychange", () => document.hidden && this.editor.leave());
     window.addEventListener("pagehide", () => this.editor.leave());
     listenToKeys(this);

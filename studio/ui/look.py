@@ -16,6 +16,7 @@ STYLES = (
     "models",
     "rows",
     "import",
+    "train",
 )
 _PAPER, _PAPER_DARK = "#faf8f5", "#171614"
 _INK, _INK_DARK = "#1d1b19", "#eeebe6"

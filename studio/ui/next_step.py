@@ -9,10 +9,10 @@ MANY = 20
 
 
 def next_step(status: Json) -> Json:
-    """``{"key", "place", "facts"}``: the first thing of the loop that is still to be done.
+    """``{"key", "place", "facts", "then"}``: the first thing of the loop that is still to be done.
 
     ``status`` is :meth:`studio.workbench.Workbench.status`; ``key`` names a sentence under
-    ``page.bar``.
+    ``page.bar``; ``then`` is the step for who is at that place already, or None.
     """
     run, dataset = status["run"], status["dataset"]
     if run is not None:
@@ -27,9 +27,9 @@ def next_step(status: Json) -> Json:
     if ready < MANY:
         return _step("more_rows", "data", ready=ready)
     if status["runs"] == 0:
-        return _step("train", "method", ready=ready)
+        return _step("method", "method") | {"then": _step("train", "train", ready=ready)}
     return _step("compare", "compare")
 
 
 def _step(key: str, place: str, **facts: int) -> Json:
-    return {"key": f"next_{key}", "place": place, "facts": facts}
+    return {"key": f"next_{key}", "place": place, "facts": facts, "then": None}

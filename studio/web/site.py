@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from studio import app
 from studio.core.words import LANGUAGES, assets_folder, words
 from studio.ui import look
+from studio.web import plotting
 from studio.web.entrance import Entrance
 from studio.web.front import Front
 from studio.web.languages import LanguageSwitch, change
@@ -41,6 +42,7 @@ def build(bench: Workbench, entrance: Entrance, language: str | None = None) -> 
     routes = [
         *entrance.routes(),
         Route("/language", change, methods=["GET"]),
+        Route(plotting.PATH, plotting.script, methods=["GET"]),
         Mount("/page", StaticFiles(directory=assets_folder() / "page"), name="page"),
         Mount("/", Offer(LanguageSwitch(fronts, language)), name="gradio"),
     ]
