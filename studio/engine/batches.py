@@ -1,7 +1,7 @@
 """Encoded rows laid end to end as tensors. Knows ids and labels, no model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,11 +9,20 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A row as the trainer sees it: ids, and for each id whether it is to be learned."""
+    """A row as the trainer sees it: ids, and for each id whether it is to be learned.
+
+    The first ``virtual`` ids are no word pieces of the row.
+    """
 
     row: str
     ids: tuple[int, ...]
     labelled: tuple[bool, ...]
+    virtual: int = 0
+
+    def behind(self, virtual: tuple[int, ...]) -> "Lesson":
+        """The row with ``virtual`` ids before it."""
+        labelled = (False,) * len(virtual) + self.labelled
+        return replace(self, ids=virtual + self.ids, labelled=labelled, virtual=len(virtual))
 
     @property
     def labels(self) -> int:
@@ -61,7 +70,7 @@ class Batch:
     @property
     def tokens(self) -> int:
         """Real word pieces."""
-        return self.ids.shape[1]
+        return self.ids.shape[1] - sum(lesson.virtual for lesson in self.lessons)
 
     def row_losses(self, losses: Tensor) -> dict[str, float]:
         """Each row's summed loss in nats, from every labelled position's own."""

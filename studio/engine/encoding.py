@@ -163,6 +163,10 @@ class Encoder:
             raise encoded
         return encoded.ids
 
+    def spell(self, text: str) -> tuple[int, ...]:
+        """The ids of ``text`` by itself, with what the tokenizer puts around a text."""
+        return self.encode(Body(text=text)).ids
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each of ``texts`` makes, typed anywhere in a row."""
         return [len(found.ids) for found in self._encode([_Text(text, []) for text in texts])]

@@ -5,23 +5,15 @@ path of this machine.
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
-
-import torch
-from torch import Tensor, nn
 
 from studio.core.errors import Refusal, UserMistake
 from studio.core.words import LANGUAGES, words
-from studio.engine.lanes import TUNED
+from studio.engine.merging import merged
 from studio.engine.model_files import TEMPLATES, is_terms
 from studio.engine.opening import Opened
-from studio.engine.sites.low_rank import LowRankLinear
 from studio.engine.template import PLAIN
 from studio.methods import method_of
-from studio.methods.sites import LowRank
 from studio.store.atomic import ensure_folder, publishing, write_text
 
 FORMS = ("adapter", "merged")
@@ -31,7 +23,8 @@ def export_run(opened: Opened, form: str, target: Path) -> None:
     """Publish the result of ``opened`` in the new folder ``target``.
 
     Raises UserMistake for a form that is none or a place where nothing can be written, Refusal for
-    an adapter of a method that has none and for a folder that is there already.
+    an adapter of a method that has none, for what cannot be merged and for a folder that is there
+    already.
     """
     if form not in FORMS:
         raise UserMistake("export.form", form=form, known=", ".join(FORMS))
@@ -52,8 +45,8 @@ def _write(opened: Opened, form: str, folder: Path) -> None:
     if form == "adapter":
         shutil.copytree(opened.run.tuned, folder, dirs_exist_ok=True)
     else:
-        with _merged(opened):
-            opened.pair.installed.model.save_pretrained(folder)
+        with merged(opened.pair) as model:
+            model.save_pretrained(folder)
     _save_tokenizer(opened, folder)
     for file in sorted(Path(opened.recipe.base.folder).iterdir()):
         if file.is_file() and is_terms(file.name) and file.suffix != ".md":
@@ -67,39 +60,6 @@ def _save_tokenizer(opened: Opened, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     if encoder.plain_template:
         write_text(folder / TEMPLATES[0], PLAIN)
-
-
-@contextmanager
-def _merged(opened: Opened) -> Iterator[None]:
-    """The model with its deltas added into its weights, and as it was after it."""
-    installed = opened.pair.installed
-    modules = (
-        installed.model.get_submodule(site.module)
-        for site in installed.sites
-        if isinstance(site, LowRank)
-    )
-    layers = [cast(LowRankLinear, module) for module in modules]
-    before = [_weight(layer).data for layer in layers]
-    for layer in layers:
-        weight = _weight(layer)
-        weight.data = (weight.data.float() + _delta(layer)).to(weight.dtype)
-    try:
-        with installed.out(opened.pair.changed.get(TUNED, {})):
-            yield
-    finally:
-        for layer, value in zip(layers, before, strict=True):
-            _weight(layer).data = value
-
-
-def _weight(layer: LowRankLinear) -> nn.Parameter:
-    return cast(nn.Parameter, layer.base.weight)
-
-
-def _delta(layer: LowRankLinear) -> Tensor:
-    """What the layer's delta adds to its weight, in fp32."""
-    with torch.no_grad():
-        delta = layer.site.scale * (layer.lora_b.float() @ layer.lora_a.float())
-    return delta.T if layer.site.transposed else delta
 
 
 def _card(opened: Opened, form: str) -> str:

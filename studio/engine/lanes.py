@@ -77,9 +77,10 @@ def _base_untouched(lanes: Lanes, rows: Sequence[str]) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Swapped:
-    """Lane by lane: the tensors that differ are exchanged under the model, the rest is shared.
+    """Lane by lane: what differs is exchanged under the model, the rest is shared.
 
-    ``changed`` holds each lane's own values of the trained tensors, by lane and name.
+    ``changed`` holds each lane's own values of the changed tensors, by lane and name. The tuned
+    lane's prompt stands behind the virtual word pieces, if there are any.
     """
 
     installed: Installed
@@ -91,10 +92,13 @@ class Swapped:
         logits = {}
         for lane, new in ids.items():
             model = self.installed.model
-            cache = self.caches.setdefault(lane, DynamicCache(config=model.config))
+            if lane not in self.caches:
+                self.caches[lane] = DynamicCache(config=model.config)
+                new = new if lane == BASE else [*self.installed.virtual, *new]
             for name, value in self.changed[lane].items():
                 self.installed.parameters[name].data = value
-            logits[lane] = next_logits(model, [new], cache)[0]
+            with _base_untouched(self.installed.lanes, [lane]):
+                logits[lane] = next_logits(model, [new], self.caches[lane])[0]
         return logits
 
 

@@ -1,13 +1,12 @@
 """The plan of a run: what this machine will do about a recipe, and whether it still can."""
 
-import math
 from dataclasses import replace
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from studio.core.course import Course
-from studio.core.errors import Refusal
+from studio.core.errors import Refusal, UserMistake
 from studio.core.plan import Plan
 from studio.core.recipe import Recipe
 from studio.core.sheets import Sheet
@@ -19,10 +18,24 @@ from studio.methods import method_of
 LONGEST = 2048
 """Word pieces of a row where nobody says otherwise and the model could hold more."""
 
+_FEWEST = 2
+"""Word pieces of a row of which one can be learned."""
+
 
 def max_length(recipe: Recipe, sheet: Sheet) -> int:
     """The longest row in word pieces: as asked, but never beyond the model's context."""
     return longest_row(recipe.training.max_length, sheet.context)
+
+
+def row_length(recipe: Recipe, sheet: Sheet, *, virtual: int) -> int:
+    """How many word pieces of its own a row may have behind ``virtual`` ones.
+
+    Raises UserMistake where these leave nothing to learn from.
+    """
+    longest = max_length(recipe, sheet)
+    if longest - virtual < _FEWEST:
+        raise UserMistake("methods.prompt_fills_length", tokens=virtual, limit=longest)
+    return longest - virtual
 
 
 def longest_row(asked: int | None, context: int) -> int:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: a PEFT adapter folder where its sites are one, else changed tensors.
+"""What a run leaves behind: a PEFT adapter folder where its sites are one, else its tensors.
 
 ``studio.json`` stands beside the tensors and says what they are for. Knows no training.
 """
@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig
+from peft import LoraConfig, PeftConfig, PromptTuningConfig
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from studio.core.recipe import Recipe
 from studio.engine.sites import Installed
+from studio.engine.sites.prompt import PROMPT
 from studio.engine.space import require_space
-from studio.methods.sites import LowRank
+from studio.methods.sites import LowRank, Prompt
 from studio.store.atomic import discard, publishing, write_json
 
 ADAPTER, CHANGED = "adapter_model.safetensors", "changed.safetensors"
@@ -35,14 +36,13 @@ def write_result(
     older = folder.with_name(f"{folder.name}.older")
     discard(older)
     with publishing(folder, older=older) as beside:
-        deltas = [site for site in installed.sites if isinstance(site, LowRank)]
-        if len(deltas) == len(installed.sites):
-            named = {f"{_PEFT_PREFIX}{name}": value for name, value in values.items()}
-            save_file(named, beside / ADAPTER, metadata={"format": "pt"})
-            config = _peft_config(recipe, deltas, _targets(installed.model, deltas))
-            write_json(beside / "adapter_config.json", config)
-        else:
+        config = _peft_config(recipe, installed)
+        if config is None:
             save_file(dict(values), beside / CHANGED, metadata={"format": "pt"})
+        else:
+            named = {_name_in_peft(name): value for name, value in values.items()}
+            save_file(named, beside / ADAPTER, metadata={"format": "pt"})
+            write_json(beside / "adapter_config.json", _plain(config))
         facts = {
             "base": recipe.base.id,
             "base_hash": recipe.base.hash,
@@ -54,6 +54,43 @@ def write_result(
         }
         write_json(beside / "studio.json", facts)
     discard(older)
+
+
+def _peft_config(recipe: Recipe, installed: Installed) -> PeftConfig | None:
+    """The configuration with which PEFT loads the result, if it is of a form that PEFT has."""
+    sites = installed.sites
+    deltas = [site for site in sites if isinstance(site, LowRank)]
+    prompts = [site for site in sites if isinstance(site, Prompt)]
+    if len(deltas) == len(sites):
+        return _lora_config(recipe, deltas, _targets(installed.model, deltas))
+    return _prompt_config(recipe, prompts[0]) if len(prompts) == len(sites) else None
+
+
+def _prompt_config(recipe: Recipe, prompt: Prompt) -> PeftConfig:
+    """What the vectors were at first is no matter any more, so the text is not told."""
+    return PromptTuningConfig(
+        num_virtual_tokens=prompt.tokens,
+        token_dim=prompt.width,
+        num_transformer_submodules=1,
+        base_model_name_or_path=recipe.base.id,
+        task_type="CAUSAL_LM",
+        inference_mode=True,
+    )
+
+
+def _lora_config(recipe: Recipe, deltas: Sequence[LowRank], targets: Sequence[str]) -> PeftConfig:
+    first = deltas[0]
+    alpha = round(first.scale * first.r, 9)
+    return LoraConfig(
+        r=first.r,
+        lora_alpha=int(alpha) if alpha.is_integer() else alpha,  # type: ignore[arg-type] # as PEFT
+        lora_dropout=first.dropout,
+        target_modules=list(targets),
+        fan_in_fan_out=all(site.transposed for site in deltas),
+        base_model_name_or_path=recipe.base.id,
+        task_type="CAUSAL_LM",
+        inference_mode=True,
+    )
 
 
 def _targets(model: PreTrainedModel, deltas: Sequence[LowRank]) -> list[str]:
@@ -69,24 +106,14 @@ def _last_part(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _peft_config(
-    recipe: Recipe, deltas: Sequence[LowRank], targets: Sequence[str]
-) -> dict[str, Any]:
-    """The configuration with which PEFT loads the adapter; no path of this machine in it."""
-    first = deltas[0]
-    alpha = round(first.scale * first.r, 9)
-    config = LoraConfig(
-        r=first.r,
-        lora_alpha=int(alpha) if alpha.is_integer() else alpha,  # type: ignore[arg-type] # as PEFT
-        lora_dropout=first.dropout,
-        target_modules=list(targets),
-        fan_in_fan_out=all(site.transposed for site in deltas),
-        base_model_name_or_path=recipe.base.id,
-        task_type="CAUSAL_LM",
-        inference_mode=True,
-    ).to_dict()
-    plain = {key: sorted(v) if isinstance(v, set) else v for key, v in config.items()}
+def _plain(config: PeftConfig) -> dict[str, Any]:
+    """``config`` as JSON; no path of this machine is in it."""
+    plain = {key: sorted(v) if isinstance(v, set) else v for key, v in config.to_dict().items()}
     return dict(json.loads(json.dumps(plain, default=str)))
+
+
+def _name_in_peft(name: str) -> str:
+    return name if name == PROMPT else f"{_PEFT_PREFIX}{name}"
 
 
 def read_result(folder: Path) -> dict[str, Tensor]:

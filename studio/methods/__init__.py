@@ -8,10 +8,15 @@ from studio.core.errors import UserMistake
 from studio.core.knobs import Value, read_knobs
 from studio.core.sheets import Sheet
 from studio.methods.base import BYTES_PER_TRAINED_VALUE, Method
+from studio.methods.bitfit import BitFit
 from studio.methods.full import Full
+from studio.methods.last_layers import LastLayers
 from studio.methods.lora import Lora
+from studio.methods.prompt_tuning import PromptTuning
 
-METHODS: dict[str, Method] = {method.id: method for method in (Lora(), Full())}
+METHODS: dict[str, Method] = {
+    method.id: method for method in (Lora(), Full(), LastLayers(), BitFit(), PromptTuning())
+}
 
 
 def method_of(name: str) -> Method:

@@ -5,6 +5,7 @@ trained, saved, and run beside the untouched model. Counts, files and lanes all 
 sites, so they cannot disagree.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -54,4 +55,57 @@ class Changed:
         return 0
 
 
-Site = LowRank | Changed
+@dataclass(frozen=True, slots=True)
+class AddedBias:
+    """A bias of ``outputs`` values beside a linear layer that has none; it starts at zero."""
+
+    module: str
+    outputs: int
+
+    @property
+    def trainable(self) -> int:
+        """Trainable values."""
+        return self.outputs
+
+    @property
+    def added(self) -> int:
+        """Values that the model did not have before."""
+        return self.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Virtual word pieces before every input, each a vector of ``width`` values.
+
+    ``module`` is the embedding, which has ``vocabulary`` word pieces of its own: the virtual ones
+    have the ids that follow. They start from the vectors of ``text``, repeated or cut to length.
+    """
+
+    module: str
+    tokens: int
+    width: int
+    vocabulary: int
+    text: str
+
+    @property
+    def trainable(self) -> int:
+        """Trainable values."""
+        return self.tokens * self.width
+
+    @property
+    def added(self) -> int:
+        """Values that the model did not have before."""
+        return self.trainable
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The virtual word pieces."""
+        return tuple(range(self.vocabulary, self.vocabulary + self.tokens))
+
+
+Site = LowRank | Changed | AddedBias | Prompt
+
+
+def virtual_ids(sites: Iterable[Site]) -> tuple[int, ...]:
+    """The ids that ``sites`` put before every input; most put none."""
+    return tuple(id_ for site in sites if isinstance(site, Prompt) for id_ in site.ids)

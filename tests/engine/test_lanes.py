@@ -1,5 +1,6 @@
 """Base and tuned lanes against each model alone, as transformers generates."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,7 @@ QUESTIONS = ("What is high blood pressure?", "Name three colours.", "写一句�
 
 
 def voices_of(tuned: Tuned) -> Voices:
-    if tuned.method == "lora":
-        return OneBatch(tuned.made, list(LANES))
-    return Swapped(tuned.made, tuned.changed)
+    return tuned.pair().voices(LANES)
 
 
 def drawn(
@@ -45,13 +44,15 @@ def drawn(
 def alone(model: PreTrainedModel, length: int, prompt: Sequence[int] = PROMPT) -> list[int]:
     """The greedy answer of one model by transformers' own generate."""
     model.generation_config.eos_token_id = None
-    ids = model.generate(
-        input_ids=torch.tensor([prompt]),
-        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
-        max_new_tokens=length,
-        do_sample=False,
-        pad_token_id=0,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Position ids are not supported")  # PEFT drops its own
+        ids = model.generate(
+            input_ids=torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            max_new_tokens=length,
+            do_sample=False,
+            pad_token_id=0,
+        )
     return [int(id_) for id_ in ids[0, len(prompt) :]]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from studio.core.recipe import Base, Lessons, Recipe
@@ -18,9 +18,14 @@ from studio.engine.results import ADAPTER, CHANGED, write_result
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install
 from studio.methods import METHODS, read_values
+from studio.methods.sites import Changed
 from tests.engine import tiny_models
 
-KNOBS: dict[str, dict[str, Any]] = {"lora": {"r": 4, "alpha": 6}, "full": {}}
+KNOBS: dict[str, dict[str, Any]] = {name: {} for name in METHODS} | {
+    "lora": {"r": 4, "alpha": 6},
+    "last_layers": {"layers": 1, "head": True},
+    "prompt_tuning": {"tokens": 5},
+}
 """Alpha over r is no whole number, so that a forgotten scale shows."""
 
 
@@ -36,7 +41,7 @@ class Tuned:
     @property
     def values(self) -> dict[str, Tensor]:
         """The trained tensors in fp32."""
-        own = self.changed[TUNED] or self.made.parameters
+        own = self.made.parameters | self.changed[TUNED]
         return {name: value.detach().float() for name, value in own.items()}
 
     def pair(self) -> Pair:
@@ -64,10 +69,11 @@ def tune(
     made = install(model, chosen.sites(sheet_of(model), read_values(chosen, knobs)), 0)
     stream = torch.Generator().manual_seed(4)
     changed: dict[str, dict[str, Tensor]] = {BASE: {}, TUNED: {}}
+    tensors = {site.tensor for site in made.sites if isinstance(site, Changed)}
     for name, parameter in made.parameters.items():
         parameter.requires_grad_(False)
         noise = strength * torch.randn(parameter.shape, generator=stream)
-        if method == "lora":
+        if name not in tensors:
             parameter.data.copy_(noise)
         else:
             changed[BASE][name] = parameter.data
@@ -81,9 +87,12 @@ def as_others_load(base: PreTrainedModel, result: Path) -> PreTrainedModel:
     if (result / ADAPTER).exists():
         loaded: PreTrainedModel = PeftModel.from_pretrained(base, result)
         return loaded
-    missing, unknown = base.load_state_dict(load_file(result / CHANGED), strict=False)
-    tied = base.all_tied_weights_keys
+    tensors = load_file(result / CHANGED)
+    for name in tensors.keys() - base.state_dict().keys():
+        layer = base.get_submodule(name.removesuffix(".bias"))
+        assert isinstance(layer, nn.Linear)
+        layer.bias = nn.Parameter(torch.zeros(layer.out_features))  # torch's own way to have one
+    unknown = base.load_state_dict(tensors, strict=False).unexpected_keys
     assert not unknown
-    assert set(missing) <= set(tied)
     base.tie_weights()
     return base

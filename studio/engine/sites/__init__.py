@@ -12,11 +12,17 @@ from typing import Any, cast
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from studio.engine.sites.added_bias import BiasedLinear
 from studio.engine.sites.beside import Beside, Lanes, Spell
 from studio.engine.sites.low_rank import LowRankLinear
-from studio.methods.sites import Changed, LowRank, Site
+from studio.engine.sites.prompt import PromptedEmbedding
+from studio.methods.sites import AddedBias, Changed, LowRank, Prompt, Site, virtual_ids
 
-_BESIDE: dict[type[Any], Callable[..., Beside]] = {LowRank: LowRankLinear}
+_BESIDE: dict[type[Any], Callable[..., Beside]] = {
+    LowRank: LowRankLinear,
+    AddedBias: BiasedLinear,
+    Prompt: PromptedEmbedding,
+}
 """What is built for each kind of site that stands beside a layer."""
 
 
@@ -28,6 +34,16 @@ class Installed:
     lanes: Lanes
     parameters: dict[str, nn.Parameter]
     sites: tuple[Site, ...]
+
+    @property
+    def virtual(self) -> tuple[int, ...]:
+        """The ids that stand before every input of the tuned model."""
+        return virtual_ids(self.sites)
+
+    @property
+    def shares_batches(self) -> bool:
+        """Whether rows of one batch can be the base's and the tuned model's."""
+        return not any(isinstance(site, Changed | Prompt) for site in self.sites)
 
     def train(self, training: bool) -> None:
         """Switch the sites' own dropout; the model's stays off."""
