@@ -192,7 +192,8 @@ def _after_update(session: Session, said: Set[str] = frozenset()) -> Iterator[Ev
         and "eval" not in said
     ):
         yield Evaluated(step, _check_loss(session))
-    if _is_due(session, session.training.sample_every) and "sample" not in said:
+    is_capped = session.training.sample_share is not None
+    if _is_due(session, session.training.sample_every, last=is_capped) and "sample" not in said:
         for prompt, text in session.sample():
             yield Sampled(step, prompt, text)
     if _is_due(session, session.training.save_every):

@@ -3,37 +3,31 @@
 What can be refused is refused here, before the first update. Knows no process.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 
 from studio.core.costs import disk_needed
 from studio.core.course import Course
-from studio.core.errors import StudioError, UserMistake
 from studio.core.plan import Plan
 from studio.core.recipe import Recipe
-from studio.core.rows import Message, Split
 from studio.engine import machine, plans
 from studio.engine.answering import Pair
 from studio.engine.bases import require_same_base
 from studio.engine.encoding import Encoder
 from studio.engine.interruption import Interrupted
-from studio.engine.lanes import TUNED, Sampling
+from studio.engine.lanes import TUNED
 from studio.engine.lessons import TOKENS, Lessons
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
-from studio.engine.loop import Asked, Sampler, Session
+from studio.engine.loop import Asked, Session
 from studio.engine.results import write_result
+from studio.engine.samples import sampler_of
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import install
 from studio.engine.space import require_space
 from studio.engine.trained import Trained
 from studio.methods import method_of, read_values
+from studio.methods.sites import virtual_ids
 from studio.store.run_folder import RunFolder
-
-SAMPLE_LENGTH = 64
-"""Word pieces of an answer that is given while training goes on."""
-
-_QUESTIONS = 3
 
 
 def prepare(run: RunFolder, asked: Asked) -> tuple[Session, Lessons]:
@@ -54,29 +48,31 @@ def prepare(run: RunFolder, asked: Asked) -> tuple[Session, Lessons]:
     model, tokenizer = load_model(folder, dtype=dtype, device=device), load_tokenizer(folder)
     heed()
     encoder, sheet = Encoder(tokenizer, eos_ids=eos_ids(model)), sheet_of(model)
+    method = method_of(recipe.method)
+    sites = method.sites(sheet, read_values(method, recipe.knobs))
     if written is None:
-        longest = plans.max_length(recipe, sheet)
+        longest = plans.row_length(recipe, sheet, virtual=len(virtual_ids(sites)))
         lessons = Lessons.encode(run.rows(), encoder, longest, progress=heed)
     else:
         lessons = Lessons.load(run.path / TOKENS)
-    plan = plans.decide(recipe, sheet, lessons, model=model, template_hash=encoder.template_hash)
-    method = method_of(recipe.method)
-    sites = method.sites(sheet, read_values(method, recipe.knobs))
-    installed = install(model, sites, recipe.training.seed)
+    installed = install(model, sites, recipe.training.seed, encoder.spell)
+    taught = lessons.behind(installed.virtual)
+    plan = plans.decide(recipe, sheet, taught, model=model, template_hash=encoder.template_hash)
     trained = Trained(installed.parameters)
     plan = _agree(run, written, plan, lessons, trained=trained)
     pair = Pair(installed, encoder, tokenizer, changed={TUNED: {}})
+    room = sheet.context and sheet.context - len(installed.virtual)
     session = Session(
         training=recipe.training,
         plan=plan,
         course=Course.of(recipe.training, len(lessons.train)),
-        train=lessons.train,
-        check=lessons.check,
+        train=taught.train,
+        check=taught.check,
         installed=installed,
         trained=trained,
         checkpoints=run.checkpoints,
         asked=asked,
-        sample=_sampler(pair, _questions(run, recipe, encoder, sheet.context)),
+        sample=sampler_of(run, recipe, pair, room),
         publish=_publisher(run, recipe, pair, trained),
     )
     return session, lessons
@@ -110,38 +106,3 @@ def _publisher(
         write_result(run.tuned, recipe, pair.installed, values=values, step=step)
 
     return publish
-
-
-def _sampler(pair: Pair, questions: tuple[str, ...]) -> Sampler:
-    sampling = Sampling(max_new_tokens=SAMPLE_LENGTH)
-
-    def answer(question: str) -> str:
-        *_, last = pair.stream([Message("user", question)], sampling, lanes=(TUNED,))
-        return str(last["answers"][TUNED]["text"])
-
-    return lambda: [(question, answer(question)) for question in questions]
-
-
-def _questions(run: RunFolder, recipe: Recipe, encoder: Encoder, context: int) -> tuple[str, ...]:
-    """The recipe's own, or those of the first check rows: never of rows that are trained on.
-
-    Raises UserMistake for one of the recipe's that cannot be asked of this model.
-    """
-
-    def fits(question: str) -> bool:
-        try:
-            length = len(encoder.prompt([Message("user", question)]))
-        except StudioError:
-            return False
-        return not context or length + SAMPLE_LENGTH <= context
-
-    if not recipe.training.sample_every:
-        return ()
-    for question in recipe.questions:
-        if not fits(question):
-            raise UserMistake("run.question_unfit", question=question[:60])
-    return recipe.questions or tuple(islice(filter(fits, _check_questions(run)), _QUESTIONS))
-
-
-def _check_questions(run: RunFolder) -> Iterator[str]:
-    return (row.body.prompt for row in run.rows() if row.split is Split.CHECK and row.body.prompt)

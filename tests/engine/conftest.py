@@ -29,10 +29,10 @@ def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """What a trainer changes in its process is changed back; its samples are short."""
     import torch
 
-    from studio.engine import preparation
+    from studio.engine import samples
 
     handler, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
-    monkeypatch.setattr(preparation, "SAMPLE_LENGTH", 4)
+    monkeypatch.setattr(samples, "LENGTH", 4)
     yield
     signal.signal(signal.SIGTERM, handler)
     torch.set_num_threads(threads)
