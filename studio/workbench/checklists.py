@@ -15,12 +15,13 @@ from studio.core.errors import Refusal, StudioError, UserMistake, from_json
 from studio.core.recipe import Training
 from studio.core.rows import Split, Status
 from studio.core.splits import parted
-from studio.methods import cost_of, method_of, read_values
+from studio.methods import method_of, read_values
+from studio.methods.sites import virtual_ids
 from studio.store.datasets import Dataset
 from studio.store.models import ModelEntry
 from studio.store.row_values import Counts, Query
 from studio.workbench.engine_room import EngineRoom
-from studio.workbench.measures import Measured, Measures
+from studio.workbench.measures import Measured, Measures, Room
 from studio.workbench.models import ModelService
 from studio.workbench.rolls import Roll, Rolls
 from studio.workbench.rows import RowService
@@ -37,8 +38,8 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What a run would do with the rows of a dataset. ``left_out`` has ids and why the first is
-    left out, by reason; ``lengths`` the word pieces of the rows that train, where known."""
+    """What a run would do with the rows of a dataset; ``tokens`` counts the word pieces of those
+    that train, where they are known."""
 
     total: int = 0
     version: str | None = None
@@ -49,6 +50,14 @@ class _Rows:
     measured: bool = False
     cut: int = 0
     tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """Values that a method trains, and word pieces that it puts before every row."""
+
+    trainable: int = 0
+    virtual: int = 0
 
 
 @dataclass(slots=True)
@@ -100,13 +109,15 @@ class Checklists:
         entry = problems.attempt(lambda: self._model(model))
         home = problems.attempt(lambda: self._dataset(dataset))
         read = problems.attempt(lambda: Training.read(training or {}))
-        rows = self._look(entry, home, read or Training(), problems) if home else _Rows()
-        trainable = entry and problems.attempt(lambda: self._trainable(entry, method, knobs or {}))
-        needed = disk_needed(trainable or 0)
+        chosen = problems.attempt(lambda: self._method(entry, method, knobs or {})) or _Method()
+        asked = read or Training()
+        room = Room(asked.max_length, chosen.virtual)
+        rows = self._look(entry, home, asked.check, room, problems) if home else _Rows()
+        needed = disk_needed(chosen.trainable)
         free = shutil.disk_usage(self.rows.data.root).free
         problems.attempt(lambda: _require_room(self.rows.data.root, needed, free))
         problems.attempt(self._require_device)
-        course = Course.of(read or Training(), rows.trains) if rows.trains else None
+        course = Course.of(asked, rows.trains) if rows.trains else None
         passes = course.total / course.per_pass if course else 0.0
         return {
             "model": entry.id if entry else None,
@@ -145,10 +156,16 @@ class Checklists:
             raise UserMistake("train.no_dataset")
         return self.rows.datasets.get(wanted)
 
-    def _trainable(self, entry: ModelEntry, method: str, knobs: Mapping[str, object]) -> int:
+    def _method(
+        self, entry: ModelEntry | None, method: str, knobs: Mapping[str, object]
+    ) -> _Method:
+        """What the method is on the model; also without one its knobs are checked."""
         chosen = method_of(method)
         values = read_values(chosen, knobs)
-        return cost_of(self.models.sheet(entry.id), chosen, values).trainable
+        if entry is None:
+            return _Method()
+        sites = chosen.sites(self.models.sheet(entry.id), values)
+        return _Method(sum(site.trainable for site in sites), len(virtual_ids(sites)))
 
     def _require_device(self) -> None:
         """Raise Refusal ``lease.busy`` with the name of the run that has the device, if one has."""
@@ -160,17 +177,22 @@ class Checklists:
             raise Refusal(busy.key, **busy.facts | {"owner": names.get(owner, owner)}) from None
 
     def _look(
-        self, entry: ModelEntry | None, home: Dataset, training: Training, problems: _Problems
+        self,
+        entry: ModelEntry | None,
+        home: Dataset,
+        share: float,
+        room: Room,
+        problems: _Problems,
     ) -> _Rows:
         roll, counts = self.rolls.of(home.id), self.rows.rows.counts(home.id)
         measured = None
         if entry is not None and roll.entries:
-            measured = self.measures.of(entry, home.id, roll.version, training.max_length)
+            measured = self.measures.of(entry, home.id, roll.version, room)
         if isinstance(measured, StudioError):
             problems.found.append(measured)
             measured = None
         whys = _whys(roll, measured)
-        splits = parted([(e.split, e.group) for e in roll.entries], home.salt, training.check)
+        splits = parted([(e.split, e.group) for e in roll.entries], home.salt, share)
         taught = [
             (e.id, split)
             for e, split in zip(roll.entries, splits, strict=True)

@@ -27,7 +27,17 @@ PORTION = 2000
 KEPT = 6
 """Measures that are kept in memory, those that were asked for last."""
 
-Key = tuple[str, str, int | None]
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a row has to fit into: at most ``longest`` word pieces, where anybody says so, and the
+    model's own limit, with ``virtual`` ones before it."""
+
+    longest: int | None = None
+    virtual: int = 0
+
+
+Key = tuple[str, str, Room]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +58,14 @@ class Measures:
         self._turn = threading.Lock()
 
     def of(
-        self, model: ModelEntry, dataset: str, version: str, longest: int | None
+        self, model: ModelEntry, dataset: str, version: str, room: Room
     ) -> Measured | StudioError | None:
         """What is known of ``dataset`` at ``version``; why nothing can be; or None until it is.
 
         Where it is not known, a task begins that finds out, unless the device is busy: it would
         take its time from whoever trains.
         """
-        key = (str(model.identity.get("hash")), version, longest)
+        key = (str(model.identity.get("hash")), version, room)
         with self._turn:
             if key in self._known:
                 self._known.move_to_end(key)
@@ -63,7 +73,7 @@ class Measures:
         subject = "/".join(map(str, key))
         if not self._has_failed(subject) and self._engine.device_owner() is None:
             self._tasks.start(
-                MEASURE, subject, lambda told: self._measure(model, dataset, longest, told)
+                MEASURE, subject, lambda told: self._measure(model, dataset, room, told)
             )
         return None
 
@@ -80,13 +90,13 @@ class Measures:
             for task in self._tasks.list()
         )
 
-    def _measure(self, model: ModelEntry, dataset: str, longest: int | None, told: Told) -> None:
+    def _measure(self, model: ModelEntry, dataset: str, room: Room, told: Told) -> None:
         rows = self._rows.rows.ready(dataset)
-        key = (str(model.identity.get("hash")), dataset_version(rows), longest)
+        key = (str(model.identity.get("hash")), dataset_version(rows), room)
         teaching = [row for row in rows if row.split is not Split.EXAM]
         found: Measured | StudioError
         try:
-            found = self._asked(model.folder, teaching, longest, told)
+            found = self._asked(model.folder, teaching, room, told)
         except Fault:
             raise
         except StudioError as error:
@@ -97,16 +107,17 @@ class Measures:
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
 
-    def _asked(self, folder: str, rows: Sequence[Row], longest: int | None, told: Told) -> Measured:
+    def _asked(self, folder: str, rows: Sequence[Row], room: Room, told: Told) -> Measured:
         tokens: dict[str, int] = {}
         cut: list[str] = []
         left_out: dict[str, Json] = {}
-        kept = {"folder": folder, "cache": str(self._rows.data.sheets), "max_length": longest}
+        kept = {"folder": folder, "cache": str(self._rows.data.sheets)}
+        limits = {"max_length": room.longest, "virtual": room.virtual}
         for start in range(0, len(rows), PORTION):
             told(_progress(start, len(rows)))
             portion = rows[start : start + PORTION]
             asked = [{"row": row.id, "body": row.body.as_json()} for row in portion]
-            answer = self._engine.call("measure", rows=asked, **kept)
+            answer = self._engine.call("measure", rows=asked, **kept, **limits)
             tokens |= answer["tokens"]
             cut += answer["cut"]
             left_out |= answer["left_out"]
