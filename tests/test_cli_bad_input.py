@@ -97,6 +97,45 @@ def test_an_empty_answer_is_skipped_with_its_place_and_reason(
     assert "回答" in found["reason"]
 
 
+NOT_ONE_ROW: dict[str, tuple[str, bytes, str]] = {
+    "nothing": ("rows.csv", b"", "empty"),
+    "a mark": ("rows.csv", b"\xef\xbb\xbf", "no rows"),
+    "blank lines": ("rows.jsonl", b"\n\n", "no rows"),
+    "a header": ("rows.csv", b"prompt,response\n", "no rows"),
+    "zero bytes": ("rows.csv", bytes(300), "zero byte"),
+    "bytes": ("rows.jsonl", bytes(range(256)), "not valid"),
+    "a picture": ("rows.csv", b"\x89PNG\r\n\x1a\n\x00\x00", "zero byte"),
+    "a database": ("rows.jsonl", b"SQLite format 3\x00\x10\x00", "not text"),
+    "a spreadsheet": ("rows.xlsx", b"PK\x03\x04\x14\x00", "Excel"),
+    "broken lines": ("rows.jsonl", b'{"prompt": \n{"prompt"\n', "Line 1"),
+    "empty answers": ("rows.csv", b"prompt,response\na,\nb, \n", "answer is empty"),
+    "no answer": ("rows.jsonl", b'{"prompt": "a", "response": null}\n', "response"),
+}
+
+
+@pytest.mark.parametrize("file", NOT_ONE_ROW)
+def test_a_file_without_a_good_row_is_refused_and_makes_no_dataset(
+    file: str, studio: TinyStudio, tmp_path: Path
+) -> None:
+    name, data, word = NOT_ONE_ROW[file]
+    (tmp_path / name).write_bytes(data)
+    words = ("data", "import", tmp_path / name, "--dataset", "rows")
+    refused = studio(*words)
+    assert_refused(refused, word)
+    assert refused.err.count("\n") == 1
+    for_people = studio.say(*words, "--lang", "zh")
+    assert_refused(for_people)
+    assert any("\u4e00" <= character <= "\u9fff" for character in for_people.sentence)
+    assert studio("data", "list").json == []
+
+
+def test_a_file_without_a_good_row_changes_no_dataset(studio: TinyStudio, tmp_path: Path) -> None:
+    before = studio("data", "show", studio.fill("rows", 2)).json
+    (tmp_path / "more.csv").write_text("prompt,response\na,\n", encoding="utf-8")
+    assert_refused(studio("data", "import", tmp_path / "more.csv", "--dataset", "rows"), "row 2")
+    assert studio("data", "show", "rows").json == before
+
+
 @pytest.mark.parametrize("lr", ["0", "-1", "1e9", "fast", "NaN", "true"])
 def test_a_learning_rate_that_is_none_is_refused(lr: str, trained: Trained) -> None:
     refused = trained.studio.train("rows", f"--train-set=lr={lr}")

@@ -65,13 +65,16 @@ class Transfer(Library):
 
         ``drafts`` leaves them to be reviewed. Whatever ``told`` raises ends the import without a
         trace. Returns ``{"dataset", "version", "imported", "skipped", "mapping", ...}`` with the
-        first ``findings`` of :data:`PRIVACY` in these rows; reasons are errors as JSON.
+        first ``findings`` of :data:`PRIVACY` in these rows; reasons are errors as JSON. Raises
+        UserMistake ``data.no_good_row`` with the first reason where not one row is good.
         """
 
         def read(done: int, total: int) -> None:
             told({"step": "read", "done": done, "total": total, "unit": "characters"})
 
         reading = importing.read(file, mapping=mapping, progress=read)
+        if not reading.rows:
+            raise _nothing_good(reading, file.name)
         drafted = [_named(row, file, drafts) for row in reading.rows]
         found = _looked_through(drafted, told)
         # The last word is told before all is saved: after that, nothing is cancelled any more.
@@ -183,6 +186,18 @@ def _statuses(rows: Sequence[NewRow]) -> dict[str, int]:
 def _skipped(skip: Skip) -> Json:
     reason = UserMistake(skip.reason, **skip.facts).as_json()
     return {"row": skip.row, "column": skip.column, "reason": reason}
+
+
+def _nothing_good(reading: Reading, name: str) -> UserMistake:
+    rows, first = len(reading.skipped), _skipped(reading.skipped[0])
+    return UserMistake(
+        "data.no_good_row",
+        name=name,
+        rows=rows,
+        row=first["row"],
+        column=first["column"],
+        reason=first["reason"],
+    )
 
 
 def _previewed(row: NewRow) -> Json:
