@@ -16,6 +16,7 @@ STYLES = (
     "models",
     "rows",
     "import",
+    "method",
     "train",
 )
 _PAPER, _PAPER_DARK = "#faf8f5", "#171614"

@@ -54,6 +54,10 @@ class MethodService:
         """The training knobs, as those of :meth:`forms`."""
         return [knob.as_json() for knob in TRAINING_KNOBS]
 
+    def check(self, method: str, knobs: dict[str, Any], training: dict[str, Any]) -> None:
+        """Raise UserMistake with every problem of the settings that needs no model to be seen."""
+        _read((method_of(method).knobs, knobs), (TRAINING_KNOBS, training))
+
     def count(
         self,
         model: str,
