@@ -34,8 +34,10 @@ function living(page, run) {
   return h("span", { class: "bar-value" }, h("span", { class: "notranslate" }, run.name), " ", progress(run.step, run.total), " ", updates(page, run));
 }
 
-function updates({ say, language }, { step, total }) {
-  return total ? say("done_of", { done: count(step, language), total: count(total, language) }) : "";
+function updates(page, { step, total, seconds_left: seconds }) {
+  const { say, language } = page;
+  const done = total ? say("done_of", { done: count(step, language), total: count(total, language) }) : "";
+  return [done, left(page, seconds)].filter(Boolean).join(" · ");
 }
 
 /** A thin progress bar; without a total it only says that something goes on. */

@@ -64,10 +64,14 @@ class RunBook:
         return [self._brief(entry) for entry in self.index.list(trashed=trashed)]
 
     def living(self) -> Json | None:
-        """The run that has a process, briefly; there is one device, so there is one run."""
+        """The run that has a process, briefly, and ``seconds_left``; one device, so one run."""
         living = {run.id for run in self.trainers.adopt()}
         found = next((entry for entry in self.index.list() if entry.id in living), None)
-        return None if found is None else self._brief(found)
+        if found is None:
+            return None
+        with self.watching.at(found.id) as followed:
+            left = followed.seconds_left(time.time())
+        return self._brief(found) | {"seconds_left": left}
 
     def find(self, wanted: str) -> str:
         """The id of the run that ``wanted`` names."""
