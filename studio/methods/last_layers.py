@@ -26,7 +26,7 @@ class LastLayers:
     presets = (
         Preset("light", {"layers": 1}),
         Preset("usual", {"layers": 2}),
-        Preset("strong", {"layers": 8}),
+        Preset("strong", {"layers": 4}),
     )
 
     def sites(self, sheet: Sheet, values: Mapping[str, Value]) -> tuple[Site, ...]:

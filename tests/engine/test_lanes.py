@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from studio.core.rows import Message
 from studio.engine.encoding import Encoder
-from studio.engine.lanes import BASE, TUNED, OneBatch, Sampling, Swapped, Voices, answer
+from studio.engine.lanes import BASE, TUNED, OneBatch, Sampling, Voices, answer
 from studio.engine.loading import load_model, load_tokenizer
 from tests.engine import tiny_models
 from tests.engine.tuned_models import KNOBS, Tuned, as_others_load, tune

@@ -25,13 +25,14 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    Qwen2Config,
     Qwen3Config,
 )
 
 NAMES = ("llama", "qwen3", "gemma3", "gpt2", "phi", "mixtral")
-ODD = ("gemma2", "lfm2", "phimoe", "opt")
+ODD = ("gemma2", "lfm2", "phimoe", "opt", "qwen2")
 """Caps on attention and logits; a convolution that sees the row before; a window kept in the mask
-alone; a block that flattens its input."""
+alone; a block that flattens its input; biases on some linear layers only."""
 
 VOCABULARY = 300
 CONTEXT = 256
@@ -172,4 +173,5 @@ _CONFIGS = {
             dropout=0.0,
         )
     ),
+    "qwen2": lambda: Qwen2Config(**decoder()),
 }

@@ -1,4 +1,4 @@
-"""A sheet of one block, made by hand."""
+"""A sheet made by hand."""
 
 from studio.core.sheets import Layer, LayerKind, Sheet, Tensor
 
@@ -6,19 +6,20 @@ PARTS = {"self_attn.q_proj": (1, 1), "self_attn.k_proj": (1, 2), "mlp.up_proj": 
 """Name -> by what the width is divided for inputs and outputs."""
 
 
-def sheet(*, hidden: int = 64) -> Sheet:
-    """Three linears, an embedding and the head that is tied to it."""
+def sheet(*, hidden: int = 64, blocks: int = 1, context: int = 16) -> Sheet:
+    """Three linears a block, an embedding and the head that is tied to it."""
     linears = tuple(
-        _linear(f"model.layers.0.{name}", hidden // less[0], max(1, hidden // less[1]))
+        _linear(block, name, hidden // less[0], max(1, hidden // less[1]))
+        for block in range(blocks)
         for name, less in PARTS.items()
     )
     words = Tensor("model.embed.weight", (10, hidden))
     head = Tensor("lm_head.weight", (10, hidden), tied_to=words.name)
     return Sheet(
         architecture="Tiny",
-        blocks=1,
+        blocks=blocks,
         hidden=hidden,
-        context=16,
+        context=context,
         vocabulary=10,
         tied=True,
         layers=(
@@ -29,6 +30,7 @@ def sheet(*, hidden: int = 64) -> Sheet:
     )
 
 
-def _linear(name: str, inputs: int, outputs: int) -> Layer:
+def _linear(block: int, part: str, inputs: int, outputs: int) -> Layer:
+    name = f"model.layers.{block}.{part}"
     weight = Tensor(f"{name}.weight", (outputs, inputs))
-    return Layer(name, LayerKind.LINEAR, (weight,), inputs, outputs, block=0)
+    return Layer(name, LayerKind.LINEAR, (weight,), inputs, outputs, block=block)

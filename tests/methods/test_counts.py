@@ -1,14 +1,17 @@
 """Counts against PEFT: every method, exact on every family, before anything is loaded."""
 
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from studio.core.sheets import Layer, Sheet
+from studio.engine.loading import load_model
 from studio.engine.sheet_reader import sheet_of
 from studio.methods import METHODS, cost_of, method_of, read_values
 from studio.methods.base import Method
@@ -85,6 +88,56 @@ def test_full_trains_every_parameter_once(name: str) -> None:
     assert {site.tensor: site.size for site in sites if isinstance(site, Changed)} == real
     cost = cost_of(sheet_of(model), full, read_values(full, {}))
     assert cost.trainable == cost.total == sum(real.values())
+
+
+def by_hand(model: PreTrainedModel, method: str, knobs: dict[str, Any]) -> torch.nn.Module:
+    """``model`` made ready by PEFT or PyTorch's own means, as a person would do it."""
+    if method == "prompt_tuning":
+        config = PromptTuningConfig(num_virtual_tokens=knobs["tokens"], task_type="CAUSAL_LM")
+        return get_peft_model(model, config)
+    model.requires_grad_(False)
+    decoder, head = model.get_decoder(), model.get_output_embeddings()
+    if method == "last_layers":
+        blocks: Any = getattr(decoder, "layers", None) or getattr(decoder, "h", None)
+        norms = ("norm", "ln_f", "final_layernorm")
+        ends = [head, *(getattr(decoder, n) for n in norms if hasattr(decoder, n))]
+        for part in (*blocks[-knobs["layers"] :], *(ends if knobs["head"] else ())):
+            part.requires_grad_(True)
+        return model
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and module.bias is None and module is not head:
+            module.bias = torch.nn.Parameter(module.weight.new_zeros(module.out_features))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.endswith(".bias"))
+    return model
+
+
+HANDMADE: list[tuple[str, dict[str, Any]]] = [
+    ("last_layers", {"layers": 1, "head": False}),
+    ("last_layers", {"layers": 2, "head": True}),
+    ("bitfit", {}),
+    ("prompt_tuning", {"tokens": 7}),
+]
+
+
+def assert_counted_alike(model: PreTrainedModel, method: str, knobs: dict[str, Any]) -> None:
+    chosen = method_of(method)
+    cost = cost_of(sheet_of(model), chosen, read_values(chosen, knobs))
+    real = list(by_hand(model, method, knobs).parameters())
+    assert cost.trainable == sum(p.numel() for p in real if p.requires_grad)
+    assert cost.total == sum(p.numel() for p in real)
+
+
+@pytest.mark.parametrize(("method", "knobs"), HANDMADE)
+@pytest.mark.parametrize("name", [*tiny_models.NAMES, "qwen2"])
+def test_the_others_count_what_torch_counts(name: str, method: str, knobs: dict[str, Any]) -> None:
+    assert_counted_alike(tiny_models.build(name), method, knobs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "knobs"), HANDMADE)
+def test_on_the_starter_too(starter: Path, method: str, knobs: dict[str, Any]) -> None:
+    assert_counted_alike(load_model(starter, dtype="bfloat16"), method, knobs)
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))

@@ -3,9 +3,12 @@
 import pytest
 
 from studio.core.errors import Mistakes, UserMistake
+from studio.core.words import LANGUAGES, words
 from studio.methods import METHODS, method_of, read_values
-from studio.methods.base import HIGHEST_RATE, Method
+from studio.methods.base import Method
 from tests.methods.sheets import sheet
+
+ROOMY = sheet(hidden=256, blocks=8, context=512)
 
 
 @pytest.fixture(params=METHODS.values(), ids=list(METHODS))
@@ -27,7 +30,7 @@ def test_a_method_that_is_not_known_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_method_works_with_its_defaults(method: Method) -> None:
-    sites = method.sites(sheet(hidden=64), read_values(method, {}))
+    sites = method.sites(ROOMY, read_values(method, {}))
     assert sum(site.trainable for site in sites) > 0
 
 
@@ -42,9 +45,8 @@ def test_the_stops_of_a_knob_are_values_of_it_and_rise(method: Method) -> None:
 
 
 def test_presets_are_settings_of_the_method_and_grow_stronger(method: Method) -> None:
-    tiny = sheet(hidden=256)
     settings = [read_values(method, preset.values) for preset in method.presets]
-    counts = [sum(site.trainable for site in method.sites(tiny, values)) for values in settings]
+    counts = [sum(site.trainable for site in method.sites(ROOMY, values)) for values in settings]
     assert counts == sorted(set(counts))
 
 
@@ -54,15 +56,25 @@ def test_knobs_of_a_method_are_checked_together(method: Method) -> None:
     assert [p.facts["knob"] for p in refused.value.problems] == ["no_such", "nor_this"]
 
 
-def test_what_adds_nothing_to_a_model_is_no_adapter(method: Method) -> None:
-    sites = method.sites(sheet(hidden=64), read_values(method, {}))
-    assert method.adapter == all(site.added == site.trainable for site in sites)
+def test_an_adapter_only_adds_to_the_model(method: Method) -> None:
+    sites = method.sites(ROOMY, read_values(method, {}))
+    assert not method.adapter or all(site.added == site.trainable for site in sites)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_all_that_is_said_of_a_method_has_its_sentence(method: Method, language: str) -> None:
+    known = words(language).sentences
+    for part in ("name", "what", "when", "cost"):
+        assert f"methods.{method.id}.{part}" in known
+    for knob in method.knobs:
+        assert f"knobs.{knob.name}.label" in known
+        assert f"knobs.{knob.name}.help" in known
 
 
 @pytest.mark.parametrize("hidden", [1, 8, 576, 4096, 16_384])
 def test_a_rate_is_one_that_learns(method: Method, hidden: int) -> None:
     rate = method.learning_rate(sheet(hidden=hidden))
-    assert 0 < rate <= HIGHEST_RATE
+    assert 0 < rate <= 0.1
     assert rate == float(f"{rate:.1e}")
 
 
