@@ -123,6 +123,11 @@ class Engine:
         """Whether it still answers."""
         return self._end is None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._answers
+
     def stream(self, op: str, /, **args: Any) -> Answer:
         """Ask for ``op``; its events as they come, then its result."""
         number = next(self._numbers)

@@ -136,6 +136,7 @@ class Workbench:
     def close(self) -> None:
         """End what goes on, and give the engine's memory back."""
         self.tasks.end()
+        self.compare.close()
         self.engine.close()
         self.tasks.wait()
 

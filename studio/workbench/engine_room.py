@@ -68,6 +68,18 @@ class EngineRoom:
         """Who has the device ({pid, purpose, …}), or None while it is free."""
         return owner(self._lease.path)
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the engine that runs; None while there is none."""
+        engine = self._engine
+        return engine.pid if engine is not None and engine.is_alive else None
+
+    def rest(self) -> None:
+        """End the engine if it has nothing to do."""
+        engine = self._engine
+        if engine is not None and engine.is_idle:
+            self.close()
+
     def close(self) -> None:
         """End the engine, which gives all its memory back."""
         with self._door:
