@@ -17,7 +17,7 @@ from studio.store.row_values import Query
 from studio.store.rows import Rows
 
 _WAY_IN = re.compile(r"http://\S+code=\S+")
-_PATIENCE = 60
+_PATIENCE = 120
 
 
 @dataclass
