@@ -9,10 +9,10 @@ directly.
 import gradio as gr
 
 from studio.core.words import Words, words
-from studio.ui import bar, data_tab, demo, method_tab, model_tab, start, train_tab
+from studio.ui import bar, compare_tab, data_tab, demo, method_tab, model_tab, start, train_tab
 from studio.workbench import Workbench
 
-PLACES = (start, demo, model_tab, data_tab, method_tab, train_tab)
+PLACES = (start, demo, model_tab, data_tab, method_tab, train_tab, compare_tab)
 
 
 def build(bench: Workbench, spoken: Words | None = None) -> gr.Blocks:

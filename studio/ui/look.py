@@ -18,6 +18,7 @@ STYLES = (
     "import",
     "method",
     "train",
+    "compare",
 )
 _PAPER, _PAPER_DARK = "#faf8f5", "#171614"
 _INK, _INK_DARK = "#1d1b19", "#eeebe6"

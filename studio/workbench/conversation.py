@@ -37,8 +37,14 @@ class Question:
 
     def as_json(self) -> Json:
         """All of it for a page, flat, without any path."""
-        asked: Json = {"question": self.order["prompt"], "system": self.order["system"]}
-        return asked | self.order["sampling"] | {"step": self.order["step"], "run": self.run}
+        order = self.order
+        return {
+            "question": order["prompt"],
+            "system": order["system"],
+            **order["sampling"],
+            "step": order["step"],
+            "run": self.run,
+        }
 
 
 @dataclass(slots=True)
