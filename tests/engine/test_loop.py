@@ -76,6 +76,9 @@ CONFIGURATIONS: list[dict[str, Any]] = [
     {"method": "full", "precision": "bfloat16", "accumulate": 2},
     {"model": "gpt2", "method": "full"},
     {"model": "gemma3", "path": "rows"},
+    {"method": "last_layers", "knobs": {"layers": 1, "head": True}},
+    {"method": "bitfit", "accumulate": 2},
+    {"method": "prompt_tuning", "precision": "bfloat16"},
 ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
-from torch import Tensor
+from peft import LoraConfig, PeftConfig, PromptTuningConfig, get_peft_model
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
@@ -18,9 +18,10 @@ from studio.engine.forward import FORWARDS, agreed_path, segments_forward
 from studio.engine.loading import load_model, load_tokenizer
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install
+from studio.engine.sites.prompt import PROMPT
 from studio.engine.trained import Trained
 from studio.methods import METHODS, read_values
-from studio.methods.sites import LowRank
+from studio.methods.sites import AddedBias, LowRank, Prompt
 from tests.engine import tiny_models
 
 TEXT = (
@@ -28,7 +29,11 @@ TEXT = (
     "higher than it should be. Ask a doctor when the fever lasts for three days, or when you are "
     "in doubt about anything that you read here."
 )
-KNOBS: dict[str, dict[str, Any]] = {"lora": {"r": 4, "alpha": 8}, "full": {}}
+KNOBS: dict[str, dict[str, Any]] = {name: {} for name in METHODS} | {
+    "lora": {"r": 4, "alpha": 8},
+    "last_layers": {"layers": 1},
+    "prompt_tuning": {"tokens": 5},
+}
 
 
 def lessons(vocabulary: int = tiny_models.VOCABULARY, *, copies: int = 1) -> list[Lesson]:
@@ -56,14 +61,14 @@ def padded(rows: list[Lesson]) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def installed(model: PreTrainedModel, method: str) -> Installed:
-    """The method's sites in ``model``, B away from zero so that A's gradients count."""
+def installed(model: PreTrainedModel, method: str, **knobs: Any) -> Installed:
+    """The method's sites in ``model``, none at zero: A's gradients count only where B is not."""
     chosen = METHODS[method]
-    sites = chosen.sites(sheet_of(model), read_values(chosen, KNOBS[method]))
+    sites = chosen.sites(sheet_of(model), read_values(chosen, KNOBS[method] | knobs))
     made = install(model, sites, 3)
     stream = torch.Generator().manual_seed(1)
-    for name, parameter in made.parameters.items():
-        if name.endswith("lora_B.weight"):
+    for parameter in made.parameters.values():
+        if not parameter.any():
             values = torch.randn(parameter.shape, generator=stream)
             parameter.data.copy_(0.1 * values)
     return made
@@ -72,7 +77,7 @@ def installed(model: PreTrainedModel, method: str) -> Installed:
 def ours(made: Installed, rows: list[Lesson], path: str) -> tuple[float, dict[str, Tensor]]:
     """Loss and gradients of our forward, gathered in fp32."""
     trained = Trained(made.parameters)
-    batch = Batch.of(rows, "cpu")
+    batch = Batch.of([row.behind(made.virtual) for row in rows], "cpu")
     loss, _ = FORWARDS[path](made.model, batch, 1 / len(batch.targets))
     loss.backward()
     trained.gather()
@@ -86,19 +91,14 @@ def theirs(
 
     The loss is the mean over ``labels``, all that ``rows`` have unless said otherwise.
     """
-    deltas = [site for site in made.sites if isinstance(site, LowRank)]
-    reference: Any = model
-    if deltas:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            names = [site.module for site in deltas]
-            config = LoraConfig(r=4, lora_alpha=8, target_modules=names, task_type="CAUSAL_LM")
-            reference = get_peft_model(model, config)
+    reference = in_peft(model, made)
     parameters = {
         name.removeprefix("base_model.model.").replace(".default", ""): parameter
         for name, parameter in reference.named_parameters()
-        if "lora_" in name or not deltas
     }
+    if any(isinstance(site, Prompt) for site in made.sites):
+        parameters = {PROMPT: reference.prompt_encoder.default.embedding.weight}
+    parameters = {name: parameters[name] for name in made.parameters}
     for name, parameter in parameters.items():
         parameter.data = made.parameters[name].data.to(parameter.dtype, copy=True)
         parameter.requires_grad_(True)
@@ -114,9 +114,31 @@ def theirs(
     return float(loss.detach()), {name: p.grad for name, p in parameters.items()}
 
 
+def in_peft(model: PreTrainedModel, made: Installed) -> Any:
+    """``model`` with what PEFT, or torch itself, puts in the places of our sites."""
+    deltas = [site for site in made.sites if isinstance(site, LowRank)]
+    prompts = [site for site in made.sites if isinstance(site, Prompt)]
+    for site in made.sites:
+        if isinstance(site, AddedBias):
+            layer = model.get_submodule(site.module)
+            layer.bias = nn.Parameter(torch.zeros(site.outputs, dtype=model.dtype))
+    if not deltas and not prompts:
+        return model
+    config: PeftConfig = (
+        LoraConfig(r=4, lora_alpha=8, target_modules=[site.module for site in deltas])
+        if deltas
+        else PromptTuningConfig(num_virtual_tokens=prompts[0].tokens)
+    )
+    config.task_type = "CAUSAL_LM"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return get_peft_model(model, config)
+
+
 def exact_loss(model: Any, given: dict[str, Tensor]) -> Tensor:
     """The mean loss in the precision of ``model``; the library's own rounds logits to fp32."""
     logits = model(input_ids=given["input_ids"], attention_mask=given["attention_mask"]).logits
+    logits = logits[:, -given["labels"].shape[1] :]  # a prompt's come first
     return cross_entropy(logits[:, :-1].flatten(0, 1), given["labels"][:, 1:].flatten())
 
 
@@ -148,10 +170,11 @@ def test_loss_and_every_gradient_are_those_of_peft_in_fp32(name: str, method: st
     assert farthest(gradients, reference) < 1e-5
 
 
+@pytest.mark.parametrize("method", ["lora", "prompt_tuning"])
 @pytest.mark.parametrize("name", [*tiny_models.NAMES, *tiny_models.ODD])
-def test_the_row_by_row_path_gives_the_same(name: str) -> None:
+def test_the_row_by_row_path_gives_the_same(name: str, method: str) -> None:
     rows = lessons()
-    made = installed(tiny_models.build(name), "lora")
+    made = installed(tiny_models.build(name), method)
     loss, gradients = ours(made, rows, "rows")
     expected, reference = theirs(tiny_models.build(name), made, rows)
     assert loss == pytest.approx(expected, rel=1e-5)
@@ -217,6 +240,24 @@ def test_micro_batches_of_unequal_label_counts_give_the_gradient_of_one_batch() 
         segments_forward(made.model, batch, 1 / sum(counts))[0].backward()
         trained.gather()
     assert farthest(trained.gradients(), expected) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "first"),
+    [("llama", False, False), ("llama", True, False), ("qwen3", True, True)],
+)
+def test_nothing_before_the_last_layers_takes_part_in_the_backward_pass(
+    name: str, head: bool, first: bool
+) -> None:
+    """Neither their tensors nor what goes through them; but a tied head is the embedding too."""
+    made = installed(tiny_models.build(name), "last_layers", head=head)
+    asked: list[bool] = []
+    for block in (0, 1):
+        made.model.get_submodule(f"model.layers.{block}").register_forward_hook(
+            lambda _module, _inputs, output: asked.append(output.requires_grad)
+        )
+    ours(made, lessons(), "segments")
+    assert asked == [first, True]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from studio.core.errors import Refusal
 from studio.engine.lanes import BASE
 from studio.engine.results import read_result
+from studio.methods import METHODS
 from studio.methods.sites import LowRank
 from tests.engine import tiny_models
 from tests.engine.tuned_models import Tuned, as_others_load, tune
@@ -57,6 +58,28 @@ def test_layers_are_listed_by_the_last_parts_of_their_names(
     assert config["target_modules"] == listed
 
 
+@pytest.mark.parametrize("name", [*tiny_models.NAMES, "opt"])
+def test_peft_loads_a_prompt_and_gives_the_same_logits(name: str, tmp_path: Path) -> None:
+    made = tune(tiny_models.build(name), "prompt_tuning")
+    loaded = as_others_load(tiny_models.build(name), made.write(tmp_path / "tuned"))
+    ids = torch.tensor([[*made.made.virtual, *IDS[0]]])
+    with torch.no_grad():
+        ours, theirs = made.made.model(ids).logits, loaded(IDS).logits
+    torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*tiny_models.NAMES, "qwen2"])
+@pytest.mark.parametrize("method", ["last_layers", "bitfit"])
+def test_torch_loads_what_is_no_adapter_and_gives_the_same_logits(
+    name: str, method: str, tmp_path: Path
+) -> None:
+    made = tune(tiny_models.build(name), method)
+    loaded = as_others_load(tiny_models.build(name), made.write(tmp_path / "tuned"))
+    with torch.no_grad():
+        ours, theirs = made.made.model(IDS).logits, loaded(IDS).logits
+    torch.testing.assert_close(theirs, ours, rtol=1e-6, atol=1e-6)
+
+
 def test_layers_are_listed_in_full_where_the_last_parts_would_take_others_too(
     tmp_path: Path,
 ) -> None:
@@ -87,7 +110,7 @@ def test_rank_alpha_and_dropout_are_those_asked_for(r: int, alpha: float, tmp_pa
     assert isinstance(config["lora_alpha"], int) == alpha.is_integer()
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", METHODS)
 def test_no_path_of_the_machine_is_written(method: str, tmp_path: Path) -> None:
     folder = tune(tiny_models.build("llama"), method).write(tmp_path / "tuned")
     for file in folder.iterdir():
@@ -109,7 +132,7 @@ def test_changed_tensors_load_by_their_names_into_the_base(name: str, tmp_path: 
         assert torch.equal(loaded(IDS).logits, made.made.model(IDS).logits)
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", METHODS)
 def test_it_is_read_back_by_the_sites_own_names(method: str, tmp_path: Path) -> None:
     made = tune(tiny_models.build("phi"), method)
     read = read_result(made.write(tmp_path / "tuned"))

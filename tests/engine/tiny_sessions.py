@@ -57,14 +57,14 @@ def session(
         base = base.to(torch.bfloat16)
     kind = method_of(method)
     sites = kind.sites(sheet_of(base), read_values(kind, knobs))
-    installed = install(base, sites, chosen.seed)
+    installed = install(base, sites, chosen.seed, tiny_models.tokenizer().encode)
     course = Course.of(chosen, len(train))
     return Session(
         training=chosen,
         plan=plan(chosen, path, course.total),
         course=course,
-        train=tuple(train),
-        check=tuple(check),
+        train=tuple(row.behind(installed.virtual) for row in train),
+        check=tuple(row.behind(installed.virtual) for row in check),
         installed=installed,
         trained=Trained(installed.parameters),
         checkpoints=Checkpoints(place / "checkpoints", KEEP_ALL),
