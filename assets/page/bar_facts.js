@@ -31,7 +31,7 @@ function rows({ say, language }, dataset) {
 }
 
 function living(page, run) {
-  return h("span", { class: "bar-value" }, h("span", { class: "notranslate" }, run.name), " ", progress(run.step, run.total), " ", updates(page, run));
+  return h("span", { class: "bar-value" }, h("span", { class: "bar-run notranslate" }, run.name), " ", progress(run.step, run.total), " ", updates(page, run));
 }
 
 function updates(page, { step, total, seconds_left: seconds }) {

@@ -7,12 +7,13 @@ import { h } from "./dom.js";
 
 const SOURCE = "/page/plotly.js";
 const MOST = 2400;
+const DOTS = 300; // up to so many points each has a dot of its own: the first is no line yet
 const FINE = "(pointer: fine)";
 
 let loading = null;
 
-/** Plotly itself, fetched when the first figure is drawn. */
-function plotly() {
+/** Plotly itself, fetched when the first figure is drawn, or a moment before. */
+export function plotly() {
   loading ??= new Promise((resolve, reject) => {
     const failed = () => {
       loading = null;
@@ -36,16 +37,17 @@ export class Chart {
   #drawn = 0;
   #isZoomed = false;
 
-  constructor({ label, across, fromZero = true, small = false, zoomed = () => {} }) {
-    Object.assign(this, { across, fromZero, small, zoomed });
+  constructor({ label, across, small = false, zoomed = () => {} }) {
+    Object.assign(this, { across, small, zoomed, width: 0 });
     this.figure = h("div", { class: "chart-figure" });
     this.element = h("div", { class: small ? "chart chart-small" : "chart", role: "img", "aria-label": label }, this.figure);
     new ResizeObserver(() => this.#then((Plotly) => this.figure.clientWidth && this.figure.data && Plotly.Plots.resize(this.figure))).observe(this.element);
     new MutationObserver(() => this.#then((Plotly) => this.#recolour(Plotly))).observe(document.documentElement, { attributeFilter: ["class"] });
   }
 
-  /** Draw these traces in the place of all others. */
-  draw(traces) {
+  /** Draw these traces in the place of all others, on a ground of `width`; of their own without. */
+  draw(traces, width = 0) {
+    this.width = width;
     this.#traces = traces.map((trace) => ({ ...trace, x: [...trace.x], y: [...trace.y] }));
     return this.#then((Plotly) => this.#redraw(Plotly));
   }
@@ -63,7 +65,7 @@ export class Chart {
 
   /** Show the whole again. */
   whole() {
-    return this.#then((Plotly) => Plotly.relayout(this.figure, { "xaxis.autorange": true, "yaxis.autorange": true }));
+    return this.#then((Plotly) => Plotly.relayout(this.figure, { ...this.#across(), "yaxis.autorange": true }));
   }
 
   /** One act after the other; a library that does not come is asked for again at the next. */
@@ -82,7 +84,9 @@ export class Chart {
 
   #extend(Plotly, news) {
     if (!this.figure.data) return this.#redraw(Plotly);
-    this.#drawn += Math.max(...news.map(({ x }) => x.length));
+    const grown = Math.max(...news.map(({ x }) => x.length));
+    this.#drawn += grown;
+    if (this.#drawn > DOTS && this.#drawn - grown <= DOTS) return this.#redraw(Plotly);
     if (this.#drawn > 2 * MOST) return this.#refine(Plotly);
     const at = news.flatMap(({ x }, index) => (x.length ? [index] : []));
     return Plotly.extendTraces(this.figure, { x: at.map((index) => news[index].x), y: at.map((index) => news[index].y) }, at);
@@ -98,7 +102,7 @@ export class Chart {
   #moved(Plotly, change) {
     const names = Object.keys(change);
     if (!names.some((name) => /^[xy]axis/.test(name))) return;
-    this.#isZoomed = names.some((name) => name.includes(".range"));
+    this.#isZoomed = names.some((name) => name.includes(".range[")); // a whole range is our own
     this.zoomed(this.#isZoomed);
     if (this.#traces.some(({ x }) => x.length > MOST)) this.#then(() => this.#refine(Plotly));
   }
@@ -116,19 +120,31 @@ export class Chart {
   #plotted(trace) {
     const { kind, hover } = trace;
     const marks = kind === "marks";
+    const dotted = kind === "faint" && trace.x.length <= DOTS;
     return {
       type: "scatter",
-      mode: marks ? "lines+markers" : "lines",
+      mode: marks || dotted ? "lines+markers" : "lines",
       ...this.#seen(trace),
-      opacity: kind === "faint" ? 0.32 : 1,
+      opacity: kind === "faint" ? 0.35 : 1,
       line: { width: marks ? 1 : kind === "faint" ? 1 : 2.25, dash: marks ? "dot" : "solid", color: this.#colour(trace.colour) },
-      marker: { symbol: "diamond", size: 8, color: this.#colour(trace.colour) },
+      marker: { symbol: marks ? "diamond" : "circle", size: marks ? 8 : 5, color: this.#colour(trace.colour) },
       ...(hover === null ? { hoverinfo: "skip" } : { hovertemplate: `${plain(hover)} %{y:.3~f}<extra></extra>` }),
     };
   }
 
+  /** The whole ground, as a change of the layout. */
+  #across() {
+    return this.width ? { "xaxis.range": this.#ground } : { "xaxis.autorange": true };
+  }
+
+  /** From nothing to a little beyond the last point, so that a mark there is whole. */
+  get #ground() {
+    return [0, 1.012 * this.width];
+  }
+
   #layout() {
-    const axis = { gridcolor: this.#colour("--line"), linecolor: this.#colour("--line"), zeroline: false, tickfont: { size: 12 }, automargin: true };
+    const isEmpty = this.#traces.every(({ x }) => x.length === 0);
+    const axis = { gridcolor: this.#colour("--line"), linecolor: this.#colour("--line"), zeroline: false, visible: !(isEmpty && !this.width), tickfont: { size: 12 }, automargin: true };
     return {
       uirevision: "kept",
       autosize: true,
@@ -139,8 +155,8 @@ export class Chart {
       paper_bgcolor: "transparent",
       plot_bgcolor: "transparent",
       font: { family: getComputedStyle(this.element).fontFamily, color: this.#colour("--soft") },
-      xaxis: { ...axis, showgrid: false, tickformat: ",d", title: this.small ? undefined : { text: this.across, font: { size: 12 }, standoff: 8 }, showline: true, nticks: 8 },
-      yaxis: { ...axis, rangemode: this.fromZero ? "tozero" : "normal", nticks: this.small ? 4 : 6, tickformat: "~g" },
+      xaxis: { ...axis, showgrid: false, tickformat: ",~g", ...(this.width ? { range: this.#ground } : {}), ...(this.width && this.width < 8 ? { dtick: 1 } : {}), title: this.small ? undefined : { text: this.across, font: { size: 12 }, standoff: 8 }, showline: true, nticks: 8 },
+      yaxis: { ...axis, rangemode: "tozero", nticks: this.small ? 4 : 6, tickformat: "~g" },
       hoverlabel: { bgcolor: this.#colour("--sheet"), bordercolor: this.#colour("--line"), font: { color: this.#colour("--ink"), size: 13 } },
     };
   }

@@ -15,6 +15,7 @@ const PLACE = "train";
 const NEW = "new";
 const OFTEN = 500;
 const SELDOM = 3000;
+const BROKEN_OFF = ["paused", "interrupted"];
 const ANOTHER = ["model", "dataset", "rows", "method"];
 
 export function mount(page) {
@@ -82,13 +83,14 @@ class Train {
     }
   }
 
-  /** The id of the run that the address names, else of the one that goes on; null for a new one. */
+  /** The run that the address names, else one that is not over; null for a new one. */
   #wanted() {
     const [, named] = location.hash.split("/");
     if (named) return named === NEW ? null : named;
-    const living = this.list.runs.find(({ status }) => LIVING.includes(status));
-    if (living) history.replaceState(history.state, "", `#${PLACE}/${living.run}`);
-    return living?.run ?? null;
+    const { runs } = this.list;
+    const found = runs.find(({ status }) => LIVING.includes(status)) ?? runs.slice(0, 1).find(({ status }) => BROKEN_OFF.includes(status));
+    if (found) history.replaceState(history.state, "", `#${PLACE}/${found.run}`);
+    return found?.run ?? null;
   }
 
   async #showRun(id) {

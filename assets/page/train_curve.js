@@ -38,8 +38,8 @@ export class Curve {
     this.field = new Field({ say });
     this.element = h("section", { class: "train-curve", "aria-label": say("curve") },
       h("div", { class: "train-curve-head" },
-        h("h3", { class: "s-heading" }, say("curve"), " ", h("span", { class: "s-term" }, say("curve_term"))), this.back),
-      h("p", { class: "s-quiet" }, say("curve_what")),
+        h("h3", { class: "s-heading" }, say("curve"), " ", h("span", { class: "s-term" }, say("curve_term"))),
+        h("p", { class: "s-quiet" }, say("curve_what")), this.back),
       this.chart.element, this.#legend(), this.field.element);
   }
 
@@ -51,7 +51,7 @@ export class Curve {
       { kind: "faint", colour: "--tuned", hover: null, x: points.step, y: points.loss },
       { kind: "line", colour: "--tuned", hover: say("hover_trained"), x: points.step, y: points.loss.map((loss) => this.smooth.next(loss)) },
       { kind: "marks", colour: "--ink", hover: say("hover_check"), x: checks.step, y: checks.loss },
-    ]);
+    ], total);
     this.field.whole(points);
     this.#tell(points);
   }
@@ -126,7 +126,8 @@ export class Overlay {
     fill(this.legend, curves.map(({ name }, at) => h("li", {},
       h("span", { class: "train-sign train-sign-line", style: `color: var(${colour(at)})`, "aria-hidden": "true" }),
       h("span", { class: "notranslate", translate: "no", dir: "auto" }, name))));
-    this.chart.draw(curves.flatMap((run, at) => this.#traces(run, colour(at))));
+    const longest = Math.max(...curves.map(({ step }) => step.at(-1) ?? 0));
+    this.chart.draw(curves.flatMap((run, at) => this.#traces(run, colour(at))), longest);
   }
 
   #traces({ name, step, loss, check_step: checkStep, check_loss: checkLoss }, token) {

@@ -1,6 +1,7 @@
 // Before Start: what would be learned from, by what, for how long; name and questions of the run.
 
 import { announce } from "./bus.js";
+import { plotly } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { isComposing } from "./keys.js";
 import { showCard } from "./notices.js";
@@ -45,8 +46,10 @@ export class Plan {
     return this.#draw();
   }
 
+  /** Whether something may turn out without anybody having changed anything here. */
   get isWaiting() {
-    return Boolean(this.plan?.checklist?.problem);
+    const { problem, measured } = this.plan?.checklist ?? {};
+    return Boolean(problem) || measured === false;
   }
 
   #draw() {
@@ -73,6 +76,7 @@ export class Plan {
     if (this.button.disabled) return;
     this.#isStarting = true;
     this.#draw();
+    plotly().catch(console.error); // the first point is not to wait for it
     try {
       const run = await this.page.ask("start", { name: this.name.value, questions: this.questions.values });
       this.name.value = "";

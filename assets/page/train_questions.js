@@ -45,7 +45,7 @@ export class Questions {
     const { say } = this.page;
     const source = h("span", { class: "s-term" });
     const input = h("textarea", {
-      class: "s-input notranslate", rows: 2, maxlength: "2000", translate: "no", spellcheck: "false", autocomplete: "off", dir: "auto",
+      class: "s-input notranslate", rows: 1, maxlength: "2000", translate: "no", spellcheck: "false", autocomplete: "off", dir: "auto",
       placeholder: say("question_like"), oninput: () => this.#tell(at),
     });
     const element = h("label", { class: "s-field train-question" }, h("span", {}, say("question_n", { n: at + 1 }), " ", source), input);

@@ -114,7 +114,7 @@ export class Run {
     const { status, step, saved_step: saved, reason } = this.news;
     const { say } = this.page;
     const asked = this.#asked && say(`asked_${this.#asked}`);
-    const facts = { step: this.#count(step), saved: this.#count(saved), lost: this.#count(Math.max(0, step - saved)) };
+    const facts = { step: this.#count(step), saved: this.#count(saved) };
     const told = asked || (status === "running" ? "" : say(status === "interrupted" && step <= saved ? "is_interrupted_saved" : `is_${status}`, facts));
     const sign = JSON.stringify([told, reason]);
     if (this.state.dataset.sign === sign) return;

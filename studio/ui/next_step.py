@@ -16,7 +16,7 @@ def next_step(status: Json) -> Json:
     """
     run, dataset = status["run"], status["dataset"]
     if run is not None:
-        return _step("watch", "train", step=run["step"], total=run["total"])
+        return _watch(run)
     if status["model"] is None:
         return _step("choose_model", "model")
     if dataset is None or dataset["rows"] == 0:
@@ -29,6 +29,12 @@ def next_step(status: Json) -> Json:
     if status["runs"] == 0:
         return _step("method", "method") | {"then": _step("train", "train", ready=ready)}
     return _step("compare", "compare")
+
+
+def _watch(run: Json) -> Json:
+    if not run["total"]:
+        return _step("watch_begin", "train")
+    return _step("watch", "train", step=run["step"], total=run["total"])
 
 
 def _step(key: str, place: str, **facts: int) -> Json:

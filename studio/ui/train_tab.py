@@ -1,5 +1,6 @@
 """The Train tab: what would be trained, how a run fares, and the runs there are."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ LOST = "run.lost"
 """Why a run is interrupted; the page says that itself, with what is kept of it."""
 
 Json = dict[str, Any]
+
+_COLON = re.compile("[:：]")
 
 
 def build(bench: Workbench, said: Words) -> None:
@@ -94,9 +97,9 @@ class TrainTab:
         return found | {"reason": None if is_said else self._card(reason)}
 
     def runs(self) -> list[Json]:
-        """All runs, the newest first."""
+        """All runs, the newest first; their methods by the short of their names."""
         return [
-            run | {"method": self._method(run["method"])}
+            run | {"method": _COLON.split(self._method(run["method"]))[0]}
             for run in reversed(self.bench.runs.list())
         ]
 
