@@ -218,8 +218,8 @@ def train(bench: Workbench, given: Namespace, out: Printer) -> None:
     out.left_out(ready.unready)
     with _Interrupts() as interrupts:
         run = bench.runs.begin(ready)
-        out.begun(run)
-        _follow(bench, run, out, interrupts, detach=given.detach)
+        with out.started(run):
+            _follow(bench, run, out, interrupts, detach=given.detach)
 
 
 @command("run list")

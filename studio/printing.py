@@ -6,7 +6,8 @@ one alone, ``cli.event.*`` for what a run says.
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ class Printer:
         self._words, self._as_json = say, as_json
         self._shown: tuple[str, int] | None = None
         self._has_warned = False
+        self._awaited = ""
 
     def lines(self, kind: str, items: Sequence[Json]) -> None:
         """Many of a kind, a line each."""
@@ -90,6 +92,7 @@ class Printer:
         if "reason" in event:
             told["reason"] = self._reason(event["reason"])
         if self._as_json:
+            self._lead(event["event"])
             return _print(told)
         self._tell(told)
 
@@ -138,6 +141,26 @@ class Printer:
             self.note(
                 "cli.unready", draft=unready.get("draft", 0), flagged=unready.get("flagged", 0)
             )
+
+    @contextmanager
+    def started(self, run: str) -> Iterator[None]:
+        """A block that tells of a run that is being prepared, which may take a while.
+
+        For programs a line that names the run comes first, whatever becomes of the run: its own
+        ``start``, or one in the place of it where the run never came to say it.
+        """
+        self.begun(run)
+        self._awaited = run
+        try:
+            yield
+        finally:
+            if self._as_json:
+                self._lead("")
+
+    def _lead(self, word: str) -> None:
+        if self._awaited and word != "start":
+            _print({"event": "start", "run": self._awaited, "seq": 0, "attempt": 1})
+        self._awaited = ""
 
     def begun(self, run: str) -> None:
         """That a run is being prepared, which may take a while."""

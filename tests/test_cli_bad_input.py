@@ -81,6 +81,7 @@ def test_a_long_row_is_cut_and_a_prompt_that_fills_all_is_left_out(studio: TinyS
     alone = studio.put("alone", [{"prompt": "word " * 400, "response": "No."}])
     nothing = studio.train(alone)
     assert nothing.code == 1
+    assert nothing.lines[0].items() >= {"event": "start", "run": studio.runs()[-1]}.items()
     assert nothing.lines[-1]["reason"] == nothing.sentence
 
 

@@ -5,6 +5,9 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +91,72 @@ def test_a_second_ctrl_c_leaves_while_the_pause_goes_on(studio: TinyStudio) -> N
     studio.fill("rows")
     with studio.process(*studio.order("rows", "--model", studio.add(), steps=5000)) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         run = json.loads(process.stdout.readline())["run"]
         pid = studio.show(run)["pid"]
         os.kill(pid, signal.SIGSTOP)
         process.send_signal(signal.SIGINT)
-        until(lambda: "Ctrl-C" in process.stderr.readline())
+        until_noted(process, "Ctrl-C")
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.wait(30) == 130
     assert studio.status(run) == "running"
     os.kill(pid, signal.SIGCONT)
     until(lambda: studio.status(run) == "paused")
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_before_the_trainer_has_spoken_leaves_a_start_line_that_names_the_run(
+    presses: int, studio: TinyStudio
+) -> None:
+    with mute(studio) as (process, run):
+        process.send_signal(signal.SIGINT)
+        until_noted(process, "Ctrl-C")
+        if presses == 2:
+            process.send_signal(signal.SIGINT)
+        else:
+            os.kill(studio.show(run)["pid"], signal.SIGCONT)
+        lines = [json.loads(line) for line in process.stdout or ()]
+        assert process.wait(60) == 130
+    assert lines[0] == {"event": "start", "run": run, "seq": 0, "attempt": 1}
+    assert [line.get("status") for line in lines[1:]] == ["paused"] * (presses == 1)
+    studio.clear()
+    resumed = studio("run", "resume", run)
+    assert (resumed.code, resumed.lines[-1]["status"]) == (0, "finished"), resumed.err
+
+
+def test_a_trainer_that_dies_at_once_leaves_a_start_line_that_names_the_run(
+    studio: TinyStudio,
+) -> None:
+    with mute(studio) as (process, run):
+        studio.kill(run)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, json.loads(out)["run"]) == (4, run)
+    assert err.splitlines()[-1].startswith(f"The trainer of run {run} ended")
+
+
+def until_noted(process: "subprocess.Popen[str]", words: str) -> None:
+    """Wait until a remark for people has these words."""
+    stderr = process.stderr
+    assert stderr is not None
+    until(lambda: words in stderr.readline())
+
+
+@contextmanager
+def mute(studio: TinyStudio) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A command that trains, and its run, whose trainer stands still before its first word."""
+    studio.fill("rows")
+    model = studio.add()
+    with studio.process(*studio.order("rows", "--model", model, steps=2)) as process:
+        signed = until_there(studio.folder / "runs", "*/process.json")
+        os.kill(json.loads(signed.read_bytes())["trainer"]["pid"], signal.SIGSTOP)
+        assert not (signed.parent / "events.jsonl").exists()
+        yield process, signed.parent.name
+
+
+def until_there(folder: Path, pattern: str) -> Path:
+    """The file of that pattern, once it is there."""
+    until(lambda: list(folder.glob(pattern)), 60)
+    return next(folder.glob(pattern))
 
 
 def test_a_detached_run_says_its_start_and_lives_on(studio: TinyStudio) -> None:

@@ -27,6 +27,25 @@ def test_json_keeps_numbers_and_text_as_they_are(capsys: Captured) -> None:
     assert json.loads(capsys.readouterr().out) == value
 
 
+def test_a_start_line_comes_first_whatever_becomes_of_a_run(capsys: Captured) -> None:
+    start = {"event": "start", "run": "r", "total": 3, "seq": 1, "attempt": 1}
+    end = {"event": "end", "status": "paused", "step": 0, "reason": None, "seq": 1, "attempt": 1}
+    bare = {"event": "start", "run": "r", "seq": 0, "attempt": 1}
+    nothing: list[dict[str, object]] = []
+    for said, told in ((nothing, [bare]), ([end], [bare, end]), ([start, end], [start, end])):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(printer(as_json=True), said)
+        assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == told
+
+
+def interrupted(out: Printer, said: list[dict[str, object]]) -> None:
+    """Tell of the run ``r``, until Ctrl-C."""
+    with out.started("r"):
+        for event in said:
+            out.event(event)
+        raise KeyboardInterrupt
+
+
 def test_an_empty_list_is_said_to_people_and_is_a_list_for_programs(capsys: Captured) -> None:
     printer().lines("run", [])
     said = capsys.readouterr()
