@@ -17,7 +17,7 @@ class Plan:
     itself, the head only where a label is) or ``rows`` (row by row through the model's own
     forward, for architectures on which the first was measured not to agree). ``lr`` is the
     resolved peak rate, ``max_length`` the resolved limit in word pieces, ``total`` the number of
-    updates.
+    updates, ``quantisation`` in what the frozen linear layers are held, empty for ``dtype``.
     """
 
     device: str
@@ -32,6 +32,7 @@ class Plan:
     versions: Mapping[str, str]
     template_hash: str
     rows_hash: str
+    quantisation: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON; :meth:`from_json` is the inverse."""
@@ -40,7 +41,7 @@ class Plan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The plan that :meth:`as_json` wrote; unknown keys are left aside."""
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
     def differences(self, other: "Plan") -> dict[str, tuple[Any, Any]]:
         """Field by field, where ``other`` decides differently: {field: (self, other)}."""

@@ -18,19 +18,27 @@ from studio.core.errors import Refusal, StudioError, UserMistake
 from studio.engine.configuration import is_text_part, model_class, read_config
 from studio.engine.machine import is_out_of_memory
 from studio.engine.model_files import vocabulary_file, weight_files
+from studio.engine.quantised import request, settle
 from studio.engine.silence import silence
+from studio.methods.quantisation import Quantisation
 
 # Where the weights of a model that also sees or hears keep those of its text part.
 _TEXT_NAMES = {r"^language_model\.": "", r"^model\.language_model\.": "model."}
 
 
 def load_model(
-    folder: Path, *, dtype: str, device: str = "cpu", attention: str | None = None
+    folder: Path,
+    *,
+    dtype: str,
+    device: str = "cpu",
+    attention: str | None = None,
+    quantisation: Quantisation | None = None,
 ) -> PreTrainedModel:
     """The model in ``folder`` with weights of ``dtype`` ("float32", "bfloat16") on ``device``.
 
     It is in eval mode and nothing requires a gradient. ``attention`` is one of transformers'; None
-    takes torch's own where the architecture has it, else the plain one. Raises UserMistake naming
+    takes torch's own where the architecture has it, else the plain one. With a ``quantisation`` its
+    linear layers are held in that, and compute in ``dtype``. Raises UserMistake naming
     the file for a folder that is not whole or lacks tensors, Refusal where memory does not suffice.
     """
     silence()
@@ -41,7 +49,8 @@ def load_model(
             weight_files(folder)[0],
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
-            device_map=None if device == "cpu" else {"": device},
+            device_map={"": device} if quantisation or device != "cpu" else None,
+            quantization_config=quantisation and request(quantisation, getattr(torch, dtype)),
             key_mapping=_TEXT_NAMES if is_text_part(folder, config) else None,
             use_safetensors=True,
         )
@@ -52,6 +61,8 @@ def load_model(
             raise Refusal("models.no_memory", folder=folder.name) from error
         reason = " ".join(str(error).split())[:200]
         raise UserMistake("models.unloadable", folder=folder.name, reason=reason) from error
+    if quantisation:
+        settle(model)
     frozen: PreTrainedModel = model.requires_grad_(False).eval()
     return frozen
 

@@ -63,9 +63,9 @@ def instructions() -> str:
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def versions() -> dict[str, str]:
-    """The versions on which the bytes of a result depend."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+def versions(*more: str) -> dict[str, str]:
+    """The versions on which the bytes of a result depend, those of the packages ``more`` too."""
+    found = {name: importlib.metadata.version(name) for name in (*PACKAGES, *more)}
     return found | {"python": platform.python_version()}
 
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from studio.core.errors import Refusal
 from studio.engine.answering import Pair
 from studio.engine.lanes import TUNED
+from studio.engine.quantised import in_full
 from studio.engine.sites.added_bias import BiasedLinear
 from studio.engine.sites.low_rank import LowRankLinear
 from studio.methods.sites import Prompt
@@ -34,19 +35,19 @@ def merged(pair: Pair) -> Iterator[PreTrainedModel]:
     biased = [m for m in model.modules() if isinstance(m, BiasedLinear)]
     with ExitStack() as undoing:
         undoing.enter_context(pair.installed.out(pair.changed.get(TUNED, {})))
+        undoing.enter_context(in_full(model))
         if biased:
             undoing.callback(setattr, model, "config", model.config)
             model.config = _config_with(model, biased)
         for delta in deltas:
-            _merge(delta, undoing)
+            _merge(delta, model.get_submodule(delta.site.module).weight, undoing)
         for bias in biased:
             undoing.callback(setattr, bias.base, "bias", None)
             bias.base.bias = nn.Parameter(bias.bias.data, requires_grad=False)
         yield model
 
 
-def _merge(layer: LowRankLinear, undoing: ExitStack) -> None:
-    weight = layer.base.weight
+def _merge(layer: LowRankLinear, weight: Tensor | nn.Module, undoing: ExitStack) -> None:
     assert isinstance(weight, nn.Parameter)
     undoing.callback(setattr, weight, "data", weight.data)
     weight.data = (weight.data.float() + _delta(layer)).to(weight.dtype)

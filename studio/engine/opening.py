@@ -21,9 +21,10 @@ from studio.engine.lanes import BASE, TUNED
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
 from studio.engine.results import read_result
 from studio.engine.save_points import read_values as read_save_point
-from studio.engine.sheet_reader import sheet_of
+from studio.engine.sheet_reader import read_sheet
 from studio.engine.sites import Installed, install
 from studio.methods import method_of, read_values
+from studio.methods.quantisation import quantisation_of
 from studio.methods.sites import Changed
 from studio.store.run_folder import RunFolder
 
@@ -60,7 +61,7 @@ class Ground:
     """A base model as it is by itself, in memory."""
 
     recipe: Recipe
-    dtype: str
+    plan: Plan
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     encoder: Encoder
@@ -69,15 +70,17 @@ class Ground:
     @classmethod
     def load(cls, recipe: Recipe, plan: Plan) -> Self:
         """The base of a run, as it was trained upon."""
-        folder = Path(recipe.base.folder)
-        model = load_model(folder, dtype=plan.dtype, device=machine.device())
+        folder, device = Path(recipe.base.folder), machine.device()
+        quantisation = quantisation_of(read_values(method_of(recipe.method), recipe.knobs))
+        model = load_model(folder, dtype=plan.dtype, device=device, quantisation=quantisation)
         tokenizer = load_tokenizer(folder)
         encoder = Encoder(tokenizer, eos_ids=eos_ids(model))
-        return cls(recipe, plan.dtype, model, tokenizer, encoder, sheet_of(model))
+        return cls(recipe, plan, model, tokenizer, encoder, read_sheet(folder))
 
     def carries(self, recipe: Recipe, plan: Plan) -> bool:
         """Whether a run of ``recipe`` and ``plan`` stands on it."""
-        return (self.recipe.base, self.dtype) == (recipe.base, plan.dtype)
+        mine = (self.recipe.base, self.plan.dtype, self.plan.quantisation)
+        return mine == (recipe.base, plan.dtype, plan.quantisation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from studio.core.sheets import Sheet
 from studio.engine import machine
 from studio.engine.forward import agreed_path
 from studio.engine.lessons import Lessons
-from studio.methods import method_of
+from studio.methods import method_of, read_values
+from studio.methods.quantisation import PACKAGE, quantisation_of
 
 LONGEST = 2048
 """Word pieces of a row where nobody says otherwise and the model could hold more."""
@@ -57,7 +58,9 @@ def decide(
     training = recipe.training
     course = Course.of(training, len(lessons.train))
     every = training.eval_every
-    rate = training.lr or method_of(recipe.method).learning_rate(sheet)
+    method = method_of(recipe.method)
+    rate = training.lr or method.learning_rate(sheet)
+    quantisation = quantisation_of(read_values(method, recipe.knobs))
     return Plan(
         device=model.device.type,
         dtype=str(model.dtype).removeprefix("torch."),
@@ -68,9 +71,10 @@ def decide(
         total=course.total,
         eval_every=course.per_pass if every is None else every,
         instructions=machine.instructions(),
-        versions=machine.versions(),
+        versions=machine.versions(*([PACKAGE] if quantisation else [])),
         template_hash=template_hash,
         rows_hash=lessons.hash,
+        quantisation=str(quantisation or ""),
     )
 
 

@@ -21,11 +21,12 @@ from studio.engine.loading import eos_ids, load_model, load_tokenizer
 from studio.engine.loop import Asked, Session
 from studio.engine.results import write_result
 from studio.engine.samples import sampler_of
-from studio.engine.sheet_reader import sheet_of
+from studio.engine.sheet_reader import read_sheet
 from studio.engine.sites import install
 from studio.engine.space import require_space
 from studio.engine.trained import Trained
 from studio.methods import method_of, read_values
+from studio.methods.quantisation import quantisation_of
 from studio.methods.sites import virtual_ids
 from studio.store.run_folder import RunFolder
 
@@ -45,11 +46,13 @@ def prepare(run: RunFolder, asked: Asked) -> tuple[Session, Lessons]:
     machine.use_threads()
     folder, device = Path(recipe.base.folder), machine.device()
     dtype = _number_format(recipe, written, device)
-    model, tokenizer = load_model(folder, dtype=dtype, device=device), load_tokenizer(folder)
-    heed()
-    encoder, sheet = Encoder(tokenizer, eos_ids=eos_ids(model)), sheet_of(model)
     method = method_of(recipe.method)
-    sites = method.sites(sheet, read_values(method, recipe.knobs))
+    values = read_values(method, recipe.knobs)
+    model = load_model(folder, dtype=dtype, device=device, quantisation=quantisation_of(values))
+    tokenizer, sheet = load_tokenizer(folder), read_sheet(folder)
+    heed()
+    encoder = Encoder(tokenizer, eos_ids=eos_ids(model))
+    sites = method.sites(sheet, values)
     if written is None:
         longest = plans.row_length(recipe, sheet, virtual=len(virtual_ids(sites)))
         lessons = Lessons.encode(run.rows(), encoder, longest, progress=heed)

@@ -13,9 +13,11 @@ from studio.methods.full import Full
 from studio.methods.last_layers import LastLayers
 from studio.methods.lora import Lora
 from studio.methods.prompt_tuning import PromptTuning
+from studio.methods.qlora import QLora
 
 METHODS: dict[str, Method] = {
-    method.id: method for method in (Lora(), Full(), LastLayers(), BitFit(), PromptTuning())
+    method.id: method
+    for method in (Lora(), QLora(), Full(), LastLayers(), BitFit(), PromptTuning())
 }
 
 

@@ -15,7 +15,7 @@ class Lora:
 
     id = "lora"
     adapter = True
-    knobs = (
+    knobs: tuple[Knob, ...] = (
         Knob("r", "int", 16, low=1, high=65_536, stops=(1, 2, 4, 8, 16, 32, 64, 128, 256)),
         Knob("alpha", "float", None, above=0, high=1_000_000, stops=(8, 16, 32, 64, 128, 256)),
         Knob("dropout", "float", 0.0, low=0, high=0.9, stops=(0, 0.05, 0.1, 0.2, 0.3)),
