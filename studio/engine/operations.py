@@ -257,7 +257,7 @@ def compare(
 def _fitting(pair: Pair, messages: Sequence[Message], sampling: Sampling) -> Sampling:
     """``sampling`` with no longer an answer than the model can take in after ``messages``."""
     context = context_of(pair.installed.model.config)
-    length = len(pair.encoder.prompt(messages))
+    length = len(pair.installed.virtual) + len(pair.encoder.prompt(messages))
     if not context:
         return sampling
     if length >= context:

@@ -11,6 +11,10 @@ _TEXT = (
     "Answer the question below in the same tone and form as the examples, clearly and correctly."
 )
 
+_PER_LAYER = "embed_tokens_per_layer"
+"""Gemma 3n and its kin look up each word piece once more for every layer; virtual ones are in no
+such table."""
+
 
 class PromptTuning:
     """Lester et al., "The Power of Scale for Parameter-Efficient Prompt Tuning", 2021.
@@ -40,7 +44,10 @@ class PromptTuning:
             raise UserMistake(
                 "methods.prompt_fills_context", knob="tokens", tokens=tokens, limit=sheet.context
             )
-        words = next(layer for layer in sheet.layers if layer.kind is LayerKind.EMBEDDING)
+        words, *others = (layer for layer in sheet.layers if layer.kind is LayerKind.EMBEDDING)
+        for layer in others:
+            if _PER_LAYER in layer.name:
+                raise UserMistake("methods.prompt_per_layer", layer=layer.name)
         vocabulary, width = words.tensors[0].shape
         return (Prompt(words.name, tokens, width, vocabulary, text),)
 

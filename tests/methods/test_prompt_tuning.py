@@ -1,5 +1,7 @@
 """Prompt tuning's knobs, its site, and what it refuses."""
 
+from dataclasses import replace
+
 import pytest
 
 from studio.core.errors import UserMistake
@@ -38,3 +40,13 @@ def test_a_prompt_that_fills_the_context_is_refused() -> None:
         sites(tokens=32)
     assert refused.value.key == "methods.prompt_fills_context"
     assert refused.value.facts == {"knob": "tokens", "tokens": 32, "limit": 32}
+
+
+def test_a_model_that_looks_up_word_pieces_in_every_layer_too_is_refused() -> None:
+    known = sheet()
+    table = replace(known.layers[0], name="model.embed_tokens_per_layer")
+    with pytest.raises(UserMistake) as refused:
+        METHOD.sites(
+            replace(known, layers=(*known.layers, table)), read_values(METHOD, {"tokens": 3})
+        )
+    assert refused.value.key == "methods.prompt_per_layer"
