@@ -1,6 +1,5 @@
 """The plan of a run: what this machine will do about a recipe, and whether it still can."""
 
-from dataclasses import replace
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -52,9 +51,18 @@ def number_format(recipe: Recipe, device: str) -> str:
 
 
 def decide(
-    recipe: Recipe, sheet: Sheet, lessons: Lessons, *, model: PreTrainedModel, template_hash: str
+    recipe: Recipe,
+    sheet: Sheet,
+    lessons: Lessons,
+    *,
+    model: PreTrainedModel,
+    template_hash: str,
+    path: str | None = None,
 ) -> Plan:
-    """What will be done, on this machine, with these rows."""
+    """What will be done, on this machine, with these rows.
+
+    ``path`` is the one that was measured at the start; without one it is measured now.
+    """
     training = recipe.training
     course = Course.of(training, len(lessons.train))
     every = training.eval_every
@@ -65,7 +73,7 @@ def decide(
         device=model.device.type,
         dtype=str(model.dtype).removeprefix("torch."),
         threads=machine.use_threads(),
-        path=agreed_path(model, [*lessons.train, *lessons.check], training.batch),
+        path=path or agreed_path(model, [*lessons.train, *lessons.check], training.batch),
         lr=rate,
         max_length=max_length(recipe, sheet),
         total=course.total,
@@ -79,11 +87,8 @@ def decide(
 
 
 def require_same(written: Plan, now: Plan) -> None:
-    """Raise Refusal ``plan.differs`` unless a resume would do what was written.
-
-    The path is not compared: it is measured once, at the start, and obeyed from then on.
-    """
-    parted = written.differences(replace(now, path=written.path))
+    """Raise Refusal ``plan.differs`` unless a resume would do what was written."""
+    parted = written.differences(now)
     if parted:
         shown = "; ".join(_shown(name, old, new) for name, (old, new) in parted.items())
         raise Refusal("plan.differs", differences=shown)

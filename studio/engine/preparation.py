@@ -60,7 +60,14 @@ def prepare(run: RunFolder, asked: Asked) -> tuple[Session, Lessons]:
         lessons = Lessons.load(run.path / TOKENS)
     installed = install(model, sites, recipe.training.seed, encoder.spell)
     taught = lessons.behind(installed.virtual)
-    plan = plans.decide(recipe, sheet, taught, model=model, template_hash=encoder.template_hash)
+    plan = plans.decide(
+        recipe,
+        sheet,
+        taught,
+        model=model,
+        template_hash=encoder.template_hash,
+        path=written.path if written else None,
+    )
     trained = Trained(installed.parameters)
     plan = _agree(run, written, plan, lessons, trained=trained)
     pair = Pair(installed, encoder, tokenizer, changed={TUNED: {}})

@@ -21,6 +21,7 @@ from studio.core.rows import (
     dataset_version,
     json_type,
     lesson_problem,
+    supervised_problem,
 )
 
 FLAGS = st.none() | st.booleans()
@@ -189,6 +190,12 @@ def test_a_body_knows_what_it_can_teach(body: Body, kind: Kind) -> None:
 )
 def test_a_body_that_teaches_nothing_has_its_reason(body: Body, problem: str | None) -> None:
     assert lesson_problem(body) == problem
+
+
+@given(BODIES)
+def test_plain_text_has_no_answer_to_learn_and_all_else_is_as_it_is(body: Body) -> None:
+    text = "rows.text_not_supervised"
+    assert supervised_problem(body) == (text if body.kind is Kind.TEXT else lesson_problem(body))
 
 
 @pytest.mark.parametrize("status", Status)

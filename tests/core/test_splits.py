@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.core.rows import Body, Message, Split
-from studio.core.splits import DEFAULT_CHECK_SHARE, group_of, place, split_of
+from studio.core.splits import DEFAULT_CHECK_SHARE, group_of, parted, place, split_of
 
 GROUPS = [group_of(Body.pair(f"Question {number}", "a")) for number in range(10_000)]
 
@@ -115,3 +115,28 @@ def test_nobody_but_a_person_chooses_exam_rows() -> None:
 def test_a_place_is_the_one_that_stands_in_older_datasets(group: str) -> None:
     digits = hashlib.sha256(f"salt\n{group}".encode()).hexdigest()
     assert place("salt", group) == pytest.approx(int(digits[:16], 16) / 16**16, abs=1e-15)
+
+
+PLACES = [
+    (Split.TRAIN, "a"),
+    (Split.CHECK, "b"),
+    (Split.EXAM, "c"),
+    *[(Split.TRAIN, g) for g in GROUPS],
+]
+
+
+def test_the_usual_share_takes_the_stored_splits() -> None:
+    assert parted(PLACES, "salt", DEFAULT_CHECK_SHARE) == [split for split, _ in PLACES]
+
+
+def test_a_share_of_its_own_parts_all_but_the_exam_anew() -> None:
+    splits = parted(PLACES, "salt", 0.5)
+    assert splits[2] is Split.EXAM
+    assert splits[:2] == [split_of("salt", "a", 0.5), split_of("salt", "b", 0.5)]
+    assert 4800 < splits.count(Split.CHECK) < 5200
+
+
+def test_nothing_is_held_back_where_nothing_would_be_left_to_learn() -> None:
+    few = [(Split.CHECK, "a"), (Split.EXAM, "b"), (Split.CHECK, "c")]
+    assert parted(few, "salt", DEFAULT_CHECK_SHARE) == [Split.TRAIN, Split.EXAM, Split.TRAIN]
+    assert parted([], "salt", 0.0) == []

@@ -26,12 +26,17 @@ def recipe(method: str = "lora", **training: Any) -> Recipe:
 
 
 def decided(
-    name: str = "llama", method: str = "lora", check: tuple[Lesson, ...] = (), **training: Any
+    name: str = "llama",
+    method: str = "lora",
+    check: tuple[Lesson, ...] = (),
+    path: str | None = None,
+    **training: Any,
 ) -> Plan:
     model = tiny_models.build(name)
     lessons = Lessons((LESSON,) * 5, check, (), 0)
     asked = recipe(method, **training)
-    return plans.decide(asked, sheet_of(model), lessons, model=model, template_hash="t")
+    sheet = sheet_of(model)
+    return plans.decide(asked, sheet, lessons, model=model, template_hash="t", path=path)
 
 
 def test_updates_and_evaluations_follow_from_rows_and_knobs() -> None:
@@ -86,10 +91,13 @@ def test_what_the_bytes_of_a_result_depend_on_is_written_down() -> None:
     assert Plan.from_json(plan.as_json()) == plan
 
 
-def test_the_same_plan_again_is_fine_whatever_path_is_measured_now() -> None:
+def test_the_same_plan_again_is_fine() -> None:
     plan = decided()
     plans.require_same(plan, decided())
-    plans.require_same(plan, replace(plan, path="rows"))
+
+
+def test_a_path_that_was_measured_at_the_start_is_not_measured_again() -> None:
+    assert decided("phimoe", check=(LONG,), path="segments").path == "segments"
 
 
 @pytest.mark.parametrize(
