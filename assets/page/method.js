@@ -16,14 +16,14 @@ const LENGTH = ["epochs"];
 const USUAL_TRAINING = ["lr", "batch", "schedule", "max_length", "check"];
 
 export function mount(page) {
-  new Method(page).open();
+  new Method(page).start();
 }
 
 class Method {
   constructor(page) {
     this.page = page;
     this.counted = new Map();
-    this.openRows = new Set();
+    this.unfolded = { id: null };
     this.list = h("section", { class: "method-list", "aria-label": page.say("methods") });
     this.presets = h("div", { class: "method-presets" });
     this.settings = h("section", { class: "method-settings" });
@@ -36,13 +36,15 @@ class Method {
     });
   }
 
-  open() {
+  start() {
     const { say, element } = this.page;
+    const bar = document.getElementById("bar");
     fill(element, h("main", { class: "method" },
       h("h1", { class: "s-title" }, say("title")),
       h("p", { class: "s-text method-lead" }, say("lead")),
       h("div", { class: "method-three" }, this.list, this.figures.element, this.settings),
     ));
+    new ResizeObserver(() => element.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
     heard("moved", ({ place }) => place === PLACE && this.look());
     heard("changed", ({ what, by }) => here() === PLACE && by !== PLACE && ["model", "method"].includes(what) && this.look());
     if (here() === PLACE) this.look();
@@ -91,7 +93,7 @@ class Method {
   }
 
   drawList() {
-    refill(this.list, drawList(this.page, this.forms, { chosen: this.state.method, counted: this.counted, open: this.openRows, choose: (id) => this.choose(id) }));
+    refill(this.list, drawList(this.page, this.forms, { chosen: this.state.method, counted: this.counted, unfolded: this.unfolded, choose: (id) => this.choose(id) }));
   }
 
   drawSettings() {
@@ -102,7 +104,7 @@ class Method {
     this.form = new Form(this.page, knobs, { groups: [names.slice(0, SEEN), names.slice(SEEN)], folds: [say("more")], changed: (knob, value) => this.change(this.knobs, knob, value) });
     this.training ??= this.makeTraining();
     fill(this.settings,
-      h("h2", { class: "method-title" }, name), this.presets,
+      h("h2", { class: "method-title", tabindex: "-1" }, name), this.presets,
       knobs.length ? this.form.element : h("p", { class: "s-quiet" }, say("no_knobs")),
       h("h2", { class: "method-title" }, say("length")),
       this.training.element,
@@ -130,9 +132,10 @@ class Method {
 
   choose(id) {
     this.state.method = id;
-    this.openRows.add(id);
+    this.unfolded.id = id;
     this.draw();
-    this.list.querySelector(`[data-method="${CSS.escape(id)}"] summary`)?.focus({ preventScroll: true });
+    this.settings.scrollIntoView({ block: "start" });
+    this.settings.querySelector("h2").focus({ preventScroll: true });
     this.moved();
   }
 

@@ -13,15 +13,20 @@ export class Figures {
     this.notes = h("div", { class: "method-notes" });
     this.state = h("p", { class: "s-quiet method-kept" });
     this.voice = h("p", { class: "s-hidden", role: "status" });
-    this.element = h("section", { class: "method-figures", "aria-labelledby": "method-figures" },
-      h("h2", { class: "s-heading", id: "method-figures" }, page.say("figures")),
-      this.shown, this.notes, this.state, onward(page), this.voice,
+    this.element = h("div", { class: "method-side" },
+      h("section", { class: "method-figures", "aria-labelledby": "method-figures" },
+        h("h2", { class: "s-heading", id: "method-figures" }, page.say("figures")),
+        this.shown, this.voice,
+      ),
+      this.notes, this.state, onward(page),
     );
   }
 
   /** An answer of the server: figures, or why there are none. */
   show({ cost, notes, problems }) {
     fill(this.notes, notes.map((note) => h("p", { class: "s-quiet" }, note)));
+    this.isUseless = problems.length > 0;
+    this.drawState();
     if (problems.length) return this.none(problems.map((problem) => problem.text));
     if (!cost) return this.withoutModel();
     this.draw(cost);
@@ -30,16 +35,13 @@ export class Figures {
 
   draw(cost) {
     const { say, language } = this.page;
-    const numbers = { trainable: large(cost.trainable, language), total: large(cost.total, language), share: share(cost.share, language) };
+    const numbers = numbersOf(cost, language);
     const bar = h("div", { class: "method-share", "aria-hidden": "true" }, h("span", {}));
     bar.firstChild.style.width = `${Math.max(0.5, cost.share * 100)}%`;
     fill(this.shown,
-      h("p", { class: "method-big method-trainable", title: count(cost.trainable, language), data: { exact: cost.trainable } }, numbers.trainable),
-      h("p", { class: "s-text" }, say("of_total", numbers), " ", h("span", { class: "s-term" }, say("trainable_term"))),
-      bar,
-      h("p", { class: "s-quiet", data: { exact: cost.share } }, say("share", numbers)),
-      h("p", { class: "method-big method-disk", title: count(cost.disk_bytes, language), data: { exact: cost.disk_bytes } }, bytes(cost.disk_bytes, language)),
-      h("p", { class: "s-text" }, say("file"), " ", h("span", { class: "s-term" }, say("file_term"))),
+      figure(numbers.trainable, say("of_total", numbers), say("trainable_term"), { class: "method-trainable", title: count(cost.trainable, language), data: { exact: cost.trainable } }, bar,
+        h("p", { class: "s-quiet", data: { exact: cost.share } }, say("share", numbers))),
+      figure(bytes(cost.disk_bytes, language), say("file"), say("file_term"), { class: "method-disk", title: count(cost.disk_bytes, language), data: { exact: cost.disk_bytes } }),
     );
   }
 
@@ -75,13 +77,20 @@ export class Figures {
 
   /** Whether training would start with what is shown. */
   kept(isKept) {
-    fill(this.state, this.page.say(isKept ? "kept" : "not_kept"));
+    this.isKept = isKept;
+    this.drawState();
+  }
+
+  drawState() {
+    const { say } = this.page;
+    if (this.isKept === undefined) return;
+    if (!this.isKept) fill(this.state, say("not_kept"));
+    else fill(this.state, this.isUseless ? say("kept_useless") : say("kept"));
   }
 
   spoken(cost) {
     const { say, language } = this.page;
-    const numbers = { trainable: large(cost.trainable, language), total: large(cost.total, language), share: share(cost.share, language) };
-    return say("spoken", { ...numbers, size: bytes(cost.disk_bytes, language) });
+    return say("spoken", { ...numbersOf(cost, language), size: bytes(cost.disk_bytes, language) });
   }
 
   /** To readers of screens: only where the figures have come to rest. */
@@ -89,6 +98,24 @@ export class Figures {
     clearTimeout(this.saying);
     this.saying = setTimeout(() => this.voice.textContent !== text && fill(this.voice, text), SAID_AFTER);
   }
+}
+
+function numbersOf(cost, language) {
+  return { trainable: values(cost.trainable, language), total: values(cost.total, language), share: share(cost.share, language) };
+}
+
+/** So many values: in words from a hundred thousand on. */
+export function values(n, language) {
+  return n < 100_000 ? count(n, language) : large(n, language);
+}
+
+/** A large number, what it counts, and the field's term for it. */
+function figure(number, words, term, attributes, ...more) {
+  return h("div", { class: "method-figure" },
+    h("p", { ...attributes, class: `method-big ${attributes.class}` }, number),
+    h("p", { class: "s-text" }, words, " ", h("span", { class: "s-term" }, term)),
+    more,
+  );
 }
 
 function toModel(say, look) {

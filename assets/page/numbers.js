@@ -20,10 +20,10 @@ export function large(n, language) {
   return formatted(n, language, { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 3 });
 }
 
-/** 0.125 → "13%"; a share below one percent keeps a digit. */
+/** 0.125 → "13%"; a share below a tenth keeps two digits, 0.000085 → "0.0085%". */
 export function share(x, language) {
-  const digits = x > 0 && x < 0.01 ? 1 : 0;
-  return formatted(x, language, { style: "percent", maximumFractionDigits: digits });
+  const digits = x < 0.1 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 0 };
+  return formatted(x, language, { style: "percent", ...digits });
 }
 
 /** 95 → "1 min 35 s"; at most two units, whole seconds. */

@@ -42,7 +42,11 @@ class MethodTab:
             "knobs": desk["knobs"],
             "training": desk["training"],
             "forms": [self._form(form) for form in methods.forms()],
-            "training_form": [self._knob(knob) for knob in methods.training_form()],
+            "training_form": [
+                self._knob(knob)
+                for knob in methods.training_form()
+                if knob["name"] not in _OF_THE_TRAIN_TAB
+            ],
         }
 
     def overview(self) -> list[Json]:
@@ -107,6 +111,8 @@ class MethodTab:
 
 
 _PARTS = ("name", "what", "when", "cost")
+_OF_THE_TRAIN_TAB = ("sample_every", "sample_share")
+"""Whether and how often it is asked while it learns belongs to the questions there."""
 _NOTHING: Json = {"cost": None, "notes": [], "problems": []}
 
 

@@ -30,8 +30,8 @@ USUAL_METHOD = next(iter(METHODS))
 class Desk:
     """Ids of a model and a dataset, or None; ``mirror`` is a hub's address, "" the usual one.
 
-    ``knobs`` holds, by method, what was chosen; knobs at their defaults are not in it. ``training``
-    is the same for the training knobs.
+    ``knobs`` holds, by method, what was chosen; the others are at their defaults. ``training`` is
+    the same for the training knobs.
     """
 
     model: str | None = None
@@ -104,9 +104,9 @@ class DeskService:
     ) -> Json:
         """Put something on the desk; None leaves as is, "" takes off. Returns :meth:`get`.
 
-        ``knobs`` are all that differ from the defaults of the method that is then chosen, as
-        ``training`` are of the training knobs. Raises UserMistake for a model, dataset, method or
-        value that is none, and ``desk.mirror``.
+        ``knobs`` take the place of all that were chosen for the method that then lies there, and
+        ``training`` of all training knobs. Raises UserMistake for a model, dataset, method or value
+        that is none, and ``desk.mirror``.
         """
         wanted: Json = {
             "model": self.models.get(model).id if model else model,
@@ -150,9 +150,9 @@ class DeskService:
 
 
 def _chosen(knobs: tuple[Knob, ...], given: Json) -> Json:
-    """What in ``given`` differs from the defaults; raises UserMistake with every problem."""
+    """``given`` as values, without what is left to the default; raises with every problem."""
     values = read_knobs(knobs, given)
-    return {knob.name: values[knob.name] for knob in knobs if values[knob.name] != knob.default}
+    return {name: values[name] for name in values if given.get(name) is not None}
 
 
 def _good(knobs: tuple[Knob, ...], kept: object) -> Json:

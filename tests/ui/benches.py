@@ -25,6 +25,7 @@ SHEET = Sheet(
     vocabulary=32,
     tied=False,
     layers=(
+        Layer("embed", LayerKind.EMBEDDING, (Tensor("embed.weight", (32, 32)),)),
         Layer(
             "layers.0.up", LayerKind.LINEAR, (Tensor("layers.0.up.weight", (32, 32)),), 32, 32, 0
         ),

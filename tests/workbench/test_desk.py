@@ -117,10 +117,10 @@ def test_knobs_are_kept_for_each_method(bench: Workbench, tmp_path: Path) -> Non
         assert again.desk.get() == kept
 
 
-def test_a_knob_at_its_default_is_not_kept(bench: Workbench) -> None:
-    assert bench.desk.choose(knobs={"r": 16, "alpha": None, "dropout": 0.1})["knobs"]["lora"] == {
-        "dropout": 0.1
-    }
+def test_knobs_take_the_place_of_those_before_and_none_is_the_default(bench: Workbench) -> None:
+    bench.desk.choose(knobs={"r": 8})
+    kept = bench.desk.choose(knobs={"alpha": None, "dropout": 0})["knobs"]["lora"]
+    assert kept == {"dropout": 0.0}
     assert bench.desk.choose(knobs={})["knobs"]["lora"] == {}
 
 
