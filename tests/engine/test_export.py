@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.core.errors import Refusal, UserMistake
@@ -28,8 +29,11 @@ def trained_run(place: Path, name: str, method: str) -> Opened:
     return open_run(run.path)
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
-@pytest.mark.parametrize("name", NAMES)
+MERGED = [(name, method) for name in NAMES for method in ("lora", "full", "last_layers", "bitfit")]
+MERGED.remove(("mixtral", "bitfit"))
+
+
+@pytest.mark.parametrize(("name", "method"), MERGED)
 def test_a_merged_model_has_the_logits_of_the_tuned_lane(
     name: str, method: str, tmp_path: Path
 ) -> None:
@@ -46,6 +50,39 @@ def test_a_merged_model_has_the_logits_of_the_tuned_lane(
         logits = merged(ids).logits[0, -1]
     torch.testing.assert_close(logits, wanted["tuned"], rtol=1e-4, atol=1e-5)
     assert not torch.allclose(logits, wanted["base"], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "key"),
+    [
+        ("qwen3", "bitfit", "export.no_merged_biases"),
+        ("mixtral", "bitfit", "export.no_merged_biases"),
+        ("llama", "prompt_tuning", "export.no_merged_prompt"),
+    ],
+)
+def test_what_the_architecture_has_no_place_for_is_not_merged(
+    name: str, method: str, key: str, tmp_path: Path
+) -> None:
+    opened = trained_run(tmp_path, name, method)
+    model = opened.pair.installed.model
+    before, config = model.state_dict(), model.config
+    with pytest.raises(Refusal) as caught:
+        export_run(opened, "merged", tmp_path / "out")
+    assert caught.value.key == key
+    assert not (tmp_path / "out").exists()
+    assert model.state_dict().keys() == before.keys()
+    assert model.config is config
+
+
+def test_an_exported_prompt_is_loaded_by_peft(tmp_path: Path) -> None:
+    opened = trained_run(tmp_path, "llama", "prompt_tuning")
+    export_run(opened, "adapter", tmp_path / "out")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.float32)
+    theirs, ids = PeftModel.from_pretrained(base, tmp_path / "out"), list(range(3, 40))
+    with torch.no_grad():
+        logits = theirs(torch.tensor([ids])).logits[0, -1]
+        ours = opened.pair.voices(("tuned",)).advance({"tuned": ids})["tuned"]
+    torch.testing.assert_close(logits, ours, rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +119,9 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_method_that_changes_the_model_has_no_adapter(tmp_path: Path) -> None:
-    opened = trained_run(tmp_path, "llama", "full")
+@pytest.mark.parametrize("method", ["full", "last_layers", "bitfit"])
+def test_a_method_that_changes_the_model_has_no_adapter(method: str, tmp_path: Path) -> None:
+    opened = trained_run(tmp_path, "llama", method)
     with pytest.raises(Refusal) as caught:
         export_run(opened, "adapter", tmp_path / "out")
     assert caught.value.key == "export.no_adapter"

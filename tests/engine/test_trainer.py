@@ -48,6 +48,9 @@ def test_what_is_looked_at_or_saved_does_not_change_the_bytes(
         {"knobs": {"r": 2, "dropout": 0.5}, "sample_every": 1},
         {"precision": "bfloat16"},
         {"method": "full", "precision": "bfloat16"},
+        {"method": "last_layers", "sample_every": 1},
+        {"method": "bitfit", "sample_every": 1},
+        {"method": "prompt_tuning", "sample_every": 1},
     ],
     ids=str,
 )
