@@ -51,13 +51,13 @@ class SmallDisk:
             encoding="utf-8",
         )
 
-    def fill(self) -> None:
-        """Leave as good as no room."""
+    def fill(self, left: int = LEFT) -> None:
+        """Leave as good as no room; with ``left`` 0, not one byte."""
         with open(self.root / "filler", "wb", buffering=0) as file:
             with suppress(OSError):
                 while True:
                     file.write(bytes(4096))
-            file.truncate(file.tell() - LEFT)
+            file.truncate(file.tell() - left)
 
     def clear(self) -> None:
         """Have room again."""
@@ -129,3 +129,21 @@ def test_a_full_disk_is_said_and_waited_for_and_nothing_is_lost(
         assert resuming.returncode == 0, err
     assert json.loads(out.splitlines()[-1])["status"] == "finished"
     assert tuned_sha256(run.tuned) == studio.show(undisturbed)["tuned_sha256"]
+
+
+@pytest.mark.slow
+def test_a_disk_without_one_byte_left_is_said_too(
+    disk: SmallDisk, studio: TinyStudio, tmp_path: Path
+) -> None:
+    studio.fill("rows")
+    with disk.command("data", "import", tmp_path / "rows.jsonl", "--dataset", "rows") as importing:
+        assert importing.wait() == 0, importing.communicate()
+    with disk.command(*studio.order("rows", *SLOWLY, method="full", steps=STEPS)) as training:
+        heard(training, "step")
+        disk.fill(left=0)
+        *_, waiting = heard(training, "waiting")
+        assert waiting["reason"].startswith("The disk is full: ")
+        disk.clear()
+        out, err = training.communicate(timeout=60)
+        assert training.returncode == 0, err
+    assert json.loads(out.splitlines()[-1])["status"] == "finished"

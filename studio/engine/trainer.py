@@ -88,19 +88,21 @@ def _in_words(error: Exception) -> StudioError:
 
 
 def _write(log: EventLog, event: Event, asked: Asked) -> None:
-    """Append ``event``; on a full disk wait for room, until somebody asks to leave.
-
-    That the run waits is only said where there is room to say it.
-    """
+    """Append ``event``; on a full disk say so and wait for room, until somebody asks to leave."""
+    urgent, is_said = isinstance(event, Waiting | Ended | Refused), isinstance(event, Waiting)
     while True:
         try:
-            log.append(event, durable=True)
+            log.append(event, durable=True, urgent=urgent)
             return
         except Refusal as refusal:
             if refusal.key != "disk.full" or asked() is not None:
                 raise
+            full = refusal
         if isinstance(event, Waiting):
             return
+        if not is_said:
+            is_said = True
+            _write(log, Waiting(event.as_json().get("step", 0), full.as_json()), asked)
         time.sleep(DISK_PATIENCE)
 
 

@@ -4,6 +4,7 @@
     events.jsonl             what the run said, append-only   request     pause or stop, if asked
     checkpoints/ tuned/      save points and the result       heartbeat   touched by the living
     process.json exit.json   who trains, and how that ended   log.txt stacks.txt
+    reserve                  given up to say that the disk is full
 
 Knows no process, no model and no database.
 """

@@ -219,10 +219,14 @@ def full_for(monkeypatch: pytest.MonkeyPatch, kind: str, tries: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["start", "step", "checkpoint", "end"])
-def test_an_event_waits_for_room(begin: Begin, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_an_event_waits_for_room_and_says_so_once(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     expected, run = train(begin()), begin()
     full_for(monkeypatch, kind, tries=3)
     assert train(run) == expected
+    (waiting,) = said(run, "waiting")
+    assert waiting["reason"]["key"] == "disk.full"
     assert run.state().curves["step"] == [1, 2, 3]
 
 

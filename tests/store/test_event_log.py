@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from datetime import datetime
@@ -6,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import Refusal
-from studio.core.events import Resumed, Saved, Waiting
-from studio.store.event_log import EventLog, EventReader, read_events
+from studio.core.events import Ended, Resumed, Saved, Waiting
+from studio.store.atomic import Disk
+from studio.store.event_log import RESERVE, EventLog, EventReader, read_events
 from tests.store.test_atomic import FailingDisk
 
 
@@ -115,6 +117,58 @@ def test_an_event_that_does_not_fit_on_the_disk_leaves_no_gap(path: Path) -> Non
     log.close()
     append(path, 3)
     assert [(event["step"], event["seq"]) for event in read_events(path)] == [(1, 1), (3, 2)]
+
+
+class SmallDisk(Disk):
+    """A disk with room for so many bytes more."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def take(self, size: int) -> None:
+        if size > self.room:
+            raise OSError(errno.ENOSPC, "a fake")
+        self.room -= size
+
+    def write(self, path: Path, data: bytes) -> None:
+        self.take(len(data))
+        super().write(path, data)
+
+    def append(self, descriptor: int, data: bytes) -> int:
+        self.take(len(data))
+        return super().append(descriptor, data)
+
+    def remove(self, path: Path) -> None:
+        self.room += path.stat().st_size if path.exists() else 0
+        super().remove(path)
+
+
+def test_on_a_full_disk_what_must_be_said_is_said_with_the_room_kept_for_it(path: Path) -> None:
+    disk = SmallDisk(RESERVE + 50)
+    log = EventLog(path, disk=disk)
+    with pytest.raises(Refusal, match=r"disk\.full"):
+        log.append(Saved(1))
+    log.append(Waiting(1, {}), urgent=True)
+    log.append(Ended("paused", 1), urgent=True)
+    disk.room = 0
+    with pytest.raises(Refusal, match=r"disk\.full"):
+        log.append(Waiting(2, {}), urgent=True)
+    disk.room = RESERVE + 200
+    log.append(Saved(3))  # takes back the room as soon as there is some
+    disk.room = 0
+    log.append(Waiting(3, {}), urgent=True)
+    assert [event["seq"] for event in read_events(path)] == [1, 2, 3, 4]
+    assert [event["step"] for event in read_events(path)] == [1, 1, 3, 3]
+
+
+def test_the_room_that_is_kept_is_found_again_and_survives_a_full_start(path: Path) -> None:
+    append(path, 1)
+    log = EventLog(path, disk=SmallDisk(0))
+    log.append(Waiting(2, {}), urgent=True)
+    log.close()
+    log = EventLog(path, disk=SmallDisk(150))
+    log.append(Saved(3))
+    assert steps(path) == [1, 2, 3]
 
 
 def test_what_was_appended_survives_a_kill(path: Path) -> None:
