@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 SHEET = Sheet(
     architecture="TinyForCausalLM",
-    blocks="layers.",
+    blocks=1,
     hidden=32,
     context=64,
     vocabulary=32,
@@ -96,7 +96,7 @@ class FakeEngine(EngineRoom):
 
     def stream(self, op: str, /, **args: Any) -> Any:
         self.asked.append((op, args))
-        result = self.results.get(op)
+        result: Any = self.results.get(op)
         facts = result | {"folder": args["folder"]} if op == "inspect_folder" else result
         self.answers.append(FakeAnswer(self.events, facts))
         return self.answers[-1]
