@@ -33,14 +33,14 @@ class Compare {
     this.earlier = new Earlier(page);
     this.busy = h("div", { class: "compare-busy-place", "aria-live": "polite" });
     this.held = h("div", { class: "compare-held" });
+    this.lead = h("p", { class: "s-text compare-lead" }, page.say("lead"));
     this.body = h("div", { class: "compare-body" });
   }
 
   start() {
     const { element, say } = this.page;
     fill(element, h("main", { class: "compare" },
-      h("h1", { class: "s-title" }, say("title")),
-      h("p", { class: "s-text compare-lead" }, say("lead")),
+      h("div", { class: "compare-top" }, h("div", {}, h("h1", { class: "s-title" }, say("title")), this.lead), this.choice.element),
       this.body,
     ));
     heard("moved", ({ place }) => place === PLACE && this.open());
@@ -79,8 +79,9 @@ class Compare {
   #layOut(canAnswer) {
     if (this.body.dataset.answers === String(canAnswer)) return;
     this.body.dataset.answers = String(canAnswer);
+    this.choice.element.hidden = !canAnswer;
     if (!canAnswer) return fill(this.body, nothing(this.page));
-    fill(this.body, this.choice.element, this.busy, this.form.element, this.#strip(), this.exchange.element, this.held, this.earlier.element);
+    fill(this.body, this.busy, this.form.element, this.#strip(), this.exchange.element, this.held, this.earlier.element);
   }
 
   #strip() {
@@ -90,6 +91,7 @@ class Compare {
   #chosen() {
     const { run } = this.choice;
     if (here() === PLACE) history.replaceState(history.state, "", `#${PLACE}/${encodeURIComponent(run.run)}`);
+    this.lead.textContent = this.choice.facts;
     this.form.of(run.run);
   }
 
@@ -131,6 +133,7 @@ class Compare {
   async ask() {
     const { run, step } = this.choice;
     await this.#doing(() => this.page.ask("ask", { run: run.run, step, ...this.form.wish }));
+    this.exchange.element.scrollIntoView({ block: "nearest" });
   }
 
   /** The same question to the same run; other chance where chance plays a part. */

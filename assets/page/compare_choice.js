@@ -5,7 +5,7 @@ import { count } from "./numbers.js";
 
 const RESULT = "result";
 
-/** Two fields and a line of facts. `chosen` is called when another run is chosen. */
+/** Two fields; `facts` are those of the chosen run. `chosen` is called when it is another. */
 export class Choice {
   #runs = [];
   #wanted = null;
@@ -17,11 +17,10 @@ export class Choice {
     this.run = null;
     this.runs = h("select", { class: "s-input notranslate", id: "compare-run", translate: "no", onchange: () => this.#choose(this.runs.value) });
     this.steps = h("select", { class: "s-input", id: "compare-step" });
-    this.facts = h("p", { class: "s-quiet compare-facts" });
+    this.facts = "";
     this.element = h("div", { class: "compare-choice" },
       h("label", { class: "s-field", for: "compare-run" }, h("span", {}, say("run")), this.runs),
       h("label", { class: "s-field", for: "compare-step" }, h("span", {}, say("step"), " ", h("span", { class: "s-term" }, say("step_term"))), this.steps),
-      this.facts,
     );
   }
 
@@ -70,7 +69,7 @@ export class Choice {
     );
     if ([...this.steps.options].some(({ value }) => value === step)) this.steps.value = step;
     const erased = run.erased_rows ? say("erased", { n: count(run.erased_rows, language) }) : "";
-    this.facts.textContent = [run.base, run.way, say("rows_of", { dataset: run.dataset }), erased].filter(Boolean).join(" · ");
+    this.facts = [run.base, run.way, say("rows_of", { dataset: run.dataset }), erased].filter(Boolean).join(" · ");
   }
 }
 

@@ -31,11 +31,11 @@ export class Exchange {
     this.copier = button("compare-copy", say("copy"), () => this.#copy());
     this.own = h("details", { class: "compare-own", hidden: true });
     this.element = h("section", { class: "compare-exchange", "aria-label": say("answers") },
-      this.asked, this.whom,
-      h("div", { class: "compare-state" }, this.line, this.bar),
+      h("div", { class: "compare-over" },
+        h("div", {}, this.asked, h("div", { class: "compare-state" }, this.whom, this.line, this.bar)),
+        h("div", { class: "compare-acts" }, this.stopper, this.repeat, this.copier)),
       this.problem,
       h("div", { class: "compare-lanes" }, LANES.map((name) => this.lanes[name].element)),
-      h("div", { class: "compare-acts" }, this.stopper, this.repeat, this.copier),
       this.own,
     );
     this.show(null);
@@ -80,13 +80,14 @@ export class Exchange {
     if (this.line.textContent !== text) this.line.textContent = text;
     this.bar.hidden = !now || !["waiting", "loading"].includes(now.stage);
     this.element.dataset.stage = now?.stage ?? "none";
-    this.stopper.hidden = !now || now.done;
+    const isWritten = Boolean(now && (now.done || now.stage === "proving"));
+    this.stopper.hidden = !now || isWritten;
     this.stopper.textContent = say(now?.stage === "loading" ? "cancel" : "stop");
-    this.repeat.hidden = this.copier.hidden = !now?.done;
+    this.repeat.hidden = this.copier.hidden = !isWritten;
     this.repeat.title = say(now?.temperature > 0 ? "again_other" : "again_same");
     this.copier.hidden ||= !(now.base.tokens || now.tuned.tokens);
     this.#prove(now);
-    this.own.hidden = !now?.done || !this.acts.answerOf(now);
+    this.own.hidden = !isWritten || !this.acts.answerOf(now);
     if (!this.own.hidden) this.own.lastChild.textContent = this.acts.answerOf(now);
     if (now?.problem && !this.problem.firstChild) fill(this.problem, failed(now.problem, say));
   }

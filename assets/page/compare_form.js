@@ -26,7 +26,7 @@ export class Form {
       h("label", { class: "s-hidden", for: "compare-question" }, say("question")),
       h("div", { class: "compare-line" }, this.field, this.send),
       this.why,
-      this.chips,
+      h("div", { class: "compare-under" }, this.chips, this.settings.opener),
       this.settings.element,
     );
   }

@@ -7,7 +7,7 @@ const FIRST = { system: "", temperature: 0, max_new_tokens: 256, seed: 0 };
 const WORDS = [[0, "variety_none"], [0.4, "variety_little"], [0.9, "variety_some"], [Infinity, "variety_much"]];
 const MOST = { max_new_tokens: 8192, seed: 2 ** 31 - 1 };
 
-/** The fold; `values` are those of its fields, within their bounds. */
+/** A button that opens the fold, and the fold; `values` are those of its fields, within their bounds. */
 export class Settings {
   constructor(page) {
     const { say } = page;
@@ -18,14 +18,12 @@ export class Settings {
     this.length = number("compare-length", 1, MOST.max_new_tokens, FIRST.max_new_tokens);
     this.seed = number("compare-seed", 0, MOST.seed, FIRST.seed);
     this.sum = h("span", { class: "s-quiet" });
-    this.element = h("details", { class: "compare-settings" },
-      h("summary", {}, say("settings"), " ", this.sum),
-      h("div", { class: "compare-settings-body" },
-        this.#field("system", this.system, "compare-wide"),
-        this.#field("variety", h("div", { class: "compare-variety" }, this.variety, this.word)),
-        this.#field("length", this.length),
-        this.#field("seed", this.seed),
-      ),
+    this.opener = h("button", { type: "button", class: "s-button s-plain compare-opener", "aria-expanded": "false", "aria-controls": "compare-settings", onclick: () => this.#fold() }, say("settings"), this.sum);
+    this.element = h("div", { class: "compare-settings", id: "compare-settings", hidden: true },
+      this.#field("system", this.system, "compare-wide"),
+      this.#field("variety", h("div", { class: "compare-variety" }, this.variety, this.word)),
+      this.#field("length", this.length),
+      this.#field("seed", this.seed),
     );
     this.element.addEventListener("input", () => this.#tell());
     this.#tell();
@@ -47,6 +45,11 @@ export class Settings {
     this.length.value = String(max_new_tokens);
     this.seed.value = String(seed);
     this.#tell();
+  }
+
+  #fold() {
+    this.element.hidden = !this.element.hidden;
+    this.opener.setAttribute("aria-expanded", String(!this.element.hidden));
   }
 
   #field(name, control, wide = "") {

@@ -10,7 +10,7 @@ from typing import Any
 from studio.core.rows import Body, Split
 from studio.store.run_folder import RunRow
 
-COUNT = 4
+COUNT = 3
 
 Json = dict[str, Any]
 

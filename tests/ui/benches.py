@@ -81,7 +81,8 @@ class CannedAnswer(Iterator[Json]):
 class CannedEngine(EngineRoom):
     """Answers by heart; the device lease is real.
 
-    ``replies`` may be changed by a test, ``asked`` tells what was asked. While ``go_on`` is clear,
+    ``replies`` may be changed by a test, and ``speeches``, which give a whole answer with its
+    events; ``asked`` tells what was asked. While ``go_on`` is clear,
     long work stands still at its next sign of progress.
     """
 
@@ -90,6 +91,7 @@ class CannedEngine(EngineRoom):
         self.asked: list[tuple[str, Json]] = []
         self.go_on = threading.Event()
         self.go_on.set()
+        self.speeches: dict[str, Reply] = {}
         self.replies: dict[str, Reply] = {
             "inspect_folder": lambda folder, **_: FACTS | {"folder": folder},
             "sheet": lambda **_: SHEET.as_json(),
@@ -103,6 +105,8 @@ class CannedEngine(EngineRoom):
 
     def stream(self, op: str, /, **args: Any) -> Any:
         self.asked.append((op, args))
+        if op in self.speeches:
+            return self.speeches[op](**args)
         if op == "tokens" and op not in self.replies:
             return CannedAnswer(list(map(_tokens, args["rows"])), _nothing, self.go_on)
         reply = self.replies[op]
