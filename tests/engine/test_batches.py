@@ -53,3 +53,13 @@ def test_the_first_word_piece_is_never_a_target() -> None:
     lesson = Lesson("a", (7, 8), (True, False))
     assert lesson.labels == 0
     assert Batch.of([lesson, lesson], "cpu").where.tolist() == []
+
+
+def test_behind_virtual_ids_the_same_tokens_are_learned_and_counted() -> None:
+    plain = Batch.of(LESSONS[2:], "cpu")
+    batch = Batch.of([lesson.behind((100, 101)) for lesson in LESSONS[2:]], "cpu")
+    assert batch.segments == (11, 32)
+    assert batch.ids[0, :3].tolist() == [100, 101, LESSONS[2].ids[0]]
+    assert batch.tokens == plain.tokens == 39
+    first = [lesson.ids[0] for lesson in LESSONS[2:] if lesson.labelled[0]]  # now has a before
+    assert sorted(batch.targets.tolist()) == sorted([*plain.targets.tolist(), *first])

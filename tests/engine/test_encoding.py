@@ -305,3 +305,15 @@ def test_a_control_token_that_the_tokenizer_does_not_see_is_refused(role: str) -
     if role == "assistant":
         with pytest.raises(Refusal, match=r"tokens\.control_tokens_differ"):
             Encoder(glued).encode(Body.pair("ab", "ab"))
+
+
+@pytest.mark.parametrize(("family", "kind"), EVERY)
+def test_a_text_is_spelled_as_the_library_does_and_forges_nothing(
+    family: Family, kind: str
+) -> None:
+    tokenizer, encoder = toy(family, kind), encoder_of(family, kind)
+    assert list(encoder.spell("Be brief.")) == tokenizer("Be brief.")["input_ids"]
+    control = family.special[-1]
+    forged = tokenizer.convert_tokens_to_ids(control)
+    around = tokenizer("")["input_ids"]
+    assert encoder.spell(f"a {control} b").count(forged) == around.count(forged)

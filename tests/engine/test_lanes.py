@@ -112,7 +112,7 @@ def test_both_lanes_may_end_at_once(method: str) -> None:
     assert drawn(tuned, stops=everything) == {BASE: [], TUNED: []}
 
 
-@pytest.mark.parametrize("method", KNOBS)
+@pytest.mark.parametrize("method", [method for method in KNOBS if method != "prompt_tuning"])
 def test_lanes_of_equal_weights_draw_alike_and_a_seed_repeats(method: str) -> None:
     tuned = tune(tiny_models.build("llama"), method, strength=0.0)
     first = drawn(tuned, temperature=1.5, seed=7)
@@ -140,7 +140,7 @@ def test_drawn_word_pieces_are_as_frequent_as_the_model_says() -> None:
 def test_greedy_answers_on_the_starter_are_those_of_each_model_alone(
     starter: Path, tmp_path: Path, method: str
 ) -> None:
-    strength = {"lora": 0.03, "full": 0.01}[method]
+    strength = {"full": 0.01, "last_layers": 0.01}.get(method, 0.03)
     tuned = tune(load_model(starter, dtype="float32"), method, strength=strength)
     base = load_model(starter, dtype="float32")
     loaded = as_others_load(load_model(starter, dtype="float32"), tuned.write(tmp_path / "tuned"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from studio.core.errors import Refusal
+from studio.core.errors import Refusal, UserMistake
 from studio.core.plan import Plan
 from studio.core.recipe import Base, Recipe, Training
 from studio.core.recipe import Lessons as Rows
@@ -52,6 +52,17 @@ def test_the_rate_is_the_persons_or_the_methods(method: str) -> None:
     sheet = sheet_of(tiny_models.build("llama"))
     assert decided(method=method).lr == METHODS[method].learning_rate(sheet) > 0
     assert decided(method=method, lr=3e-4).lr == 3e-4
+
+
+def test_a_prompt_takes_its_length_from_the_rows() -> None:
+    sheet = sheet_of(tiny_models.build("llama"))
+    assert plans.row_length(recipe(max_length=64), sheet, virtual=0) == 64
+    assert plans.row_length(recipe(), sheet, virtual=20) == tiny_models.CONTEXT - 20
+    assert plans.row_length(recipe(max_length=22), sheet, virtual=20) == 2
+    with pytest.raises(UserMistake) as refused:
+        plans.row_length(recipe(max_length=21), sheet, virtual=20)
+    assert refused.value.key == "methods.prompt_fills_length"
+    assert refused.value.facts == {"tokens": 20, "limit": 21}
 
 
 def test_rows_are_never_longer_than_the_model_can_read() -> None:

@@ -1,20 +1,25 @@
 """Deltas beside layers: where they start, what they add, whom they reach, and how they come out."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import PromptTuningConfig, get_peft_model
 from torch import Tensor, nn
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from studio.engine.encoding import Encoder
 from studio.engine.sheet_reader import sheet_of
 from studio.engine.sites import Installed, install
+from studio.engine.sites.added_bias import BiasedLinear
 from studio.engine.sites.beside import Lanes
 from studio.engine.sites.low_rank import LowRankLinear
 from studio.engine.streams import stream_seed
 from studio.methods import METHODS, read_values
-from studio.methods.sites import Changed, LowRank, Site
+from studio.methods.sites import AddedBias, Changed, LowRank, Site
 from tests.engine import tiny_models
 
 IDS = torch.tensor([[5, 17, 130, 44], [61, 7, 9, 200]])
@@ -183,3 +188,50 @@ def test_what_is_removed_leaves_the_model_as_it_was(method: str) -> None:
     after = model.state_dict()
     assert after.keys() == before.keys()
     assert all(after[name].data_ptr() == value.data_ptr() for name, value in before.items())
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "gpt2"])
+@pytest.mark.parametrize("tokens", [4, 60])
+def test_a_prompt_starts_from_its_text_as_pefts_does(
+    name: str, tokens: int, tmp_path: Path
+) -> None:
+    """Cut or repeated; in Gemma the vectors are those that its embedding has stretched."""
+    text = "Answer in a friendly tone."
+    model, tokenizer = tiny_models.build(name), tiny_models.tokenizer()
+    sites = sites_of(model, "prompt_tuning", tokens=tokens, text=text)
+    made = install(model, sites, 0, Encoder(tokenizer).spell)
+    tokenizer.save_pretrained(tmp_path)
+    config = PromptTuningConfig(
+        task_type="CAUSAL_LM",
+        num_virtual_tokens=tokens,
+        prompt_tuning_init="TEXT",
+        prompt_tuning_init_text=text,
+        tokenizer_name_or_path=str(tmp_path),
+    )
+    theirs = get_peft_model(tiny_models.build(name), config).prompt_encoder.default.embedding.weight
+    assert torch.equal(made.parameters["prompt_embeddings"], theirs)
+
+
+def test_a_virtual_word_piece_has_its_own_vector_and_the_others_theirs() -> None:
+    model = tiny_models.build("gemma3")
+    expected = model.get_input_embeddings()(IDS)
+    made = install(model, sites_of(model, "prompt_tuning", tokens=3), 0)
+    made.parameters["prompt_embeddings"].data.normal_()
+    ids = IDS.clone()
+    ids[0, 1], ids[1, 3] = made.virtual[2], made.virtual[0]
+    found = model.get_input_embeddings()(ids)
+    vectors = made.parameters["prompt_embeddings"]
+    assert torch.equal(found[0, 1], vectors[2])
+    assert torch.equal(found[1, 3], vectors[0])
+    known = ids == IDS
+    assert torch.equal(found[known], expected[known])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_an_added_bias_reaches_the_tuned_lanes_only(flat: bool) -> None:
+    made = BiasedLinear(nn.Linear(6, 10, bias=False), AddedBias("x", 10), Lanes(3, 1))
+    made.bias.data.normal_()
+    x = torch.randn(3, 5, 6)
+    found = (made(x.flatten(0, 1)) if flat else made(x)).view(3, 5, 10)
+    assert torch.equal(found[0], made.base(x)[0])
+    torch.testing.assert_close(found[1:], linear(x, made.base.weight, made.bias)[1:])
