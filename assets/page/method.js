@@ -12,6 +12,7 @@ import { here } from "./places.js";
 
 const PLACE = "method";
 const SEEN = 4;
+const AGAIN = 2000;
 const LENGTH = ["epochs"];
 const USUAL_TRAINING = ["lr", "batch", "schedule", "max_length", "check"];
 
@@ -24,12 +25,13 @@ class Method {
     this.page = page;
     this.counted = new Map();
     this.unfolded = { id: null };
+    this.moves = 0;
     this.list = h("section", { class: "method-list", "aria-label": page.say("methods") });
     this.presets = h("div", { class: "method-presets" });
     this.settings = h("section", { class: "method-settings" });
     this.figures = new Figures(page);
     this.counting = new Latest((wish) => page.ask("count", wish), {
-      pause: 25, late: () => this.figures.wait(), answered: (answer, wish) => this.answer(answer, wish), failed: (error) => this.fail(error),
+      pause: 0, late: () => this.figures.wait(), answered: (answer, wish) => this.answer(answer, wish), failed: (error) => this.fail(error),
     });
     this.keeping = new Latest((wish) => page.ask("keep", wish), {
       pause: 300, answered: () => this.kept(), failed: (error) => this.unkept(error),
@@ -47,15 +49,17 @@ class Method {
     new ResizeObserver(() => element.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
     heard("moved", ({ place }) => place === PLACE && this.look());
     heard("changed", ({ what, by }) => here() === PLACE && by !== PLACE && ["model", "method"].includes(what) && this.look());
+    document.addEventListener("visibilitychange", () => document.hidden || (here() === PLACE && this.look()));
     if (here() === PLACE) this.look();
   }
 
   /** Ask the server how things are; what is not yet kept there stays as it is here. */
   async look() {
     const { ask } = this.page;
+    const before = this.moves;
     try {
       const shown = await ask("show");
-      const isOurs = this.state && (this.keeping.isOwed || this.isUnkept);
+      const isOurs = this.state && (this.keeping.isOwed || this.isUnkept || this.moves !== before);
       this.forms = shown.forms;
       this.trainingForm = shown.training_form;
       if (!isOurs) this.state = { method: shown.method, knobs: shown.knobs, training: shown.training };
@@ -64,6 +68,7 @@ class Method {
       else this.figures.withoutModel();
       this.counting.want(this.wish());
     } catch (error) {
+      if (error.name === "Unreachable") setTimeout(() => here() === PLACE && this.look(), AGAIN);
       this.fail(error);
     }
   }
@@ -154,6 +159,7 @@ class Method {
   }
 
   moved() {
+    this.moves += 1;
     this.counting.want(this.wish());
     this.keeping.want(this.wish());
   }

@@ -55,6 +55,7 @@ function number(knob, { said, id }) {
   const whole = knob.kind === "int";
   const input = h("input", {
     class: "s-input method-number", id, inputmode: whole ? "numeric" : "decimal", autocomplete: "off", "aria-describedby": described(id), placeholder: knob.auto,
+    onblur: () => read(input.value) === null && show(null),
     oninput: () => (place(read(input.value)), said(read(input.value))),
   });
   const slider = h("input", {
@@ -119,6 +120,7 @@ function flag(knob, { said, id }) {
 function text(knob, { said, id }) {
   const main = h("input", {
     class: "s-input notranslate", id, translate: "no", spellcheck: "false", autocomplete: "off", "aria-describedby": described(id), placeholder: knob.auto,
+    onblur: () => main.value.trim() || show(null),
     oninput: () => said(main.value.trim() || null),
   });
   const show = (value) => document.activeElement !== main && (main.value = value ?? knob.default ?? "");

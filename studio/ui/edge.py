@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from studio.core.errors import Fault, StudioError, UserMistake
+from studio.core.errors import Fault, Mistakes, StudioError, UserMistake
 from studio.core.words import Words
 
 Json = dict[str, Any]
@@ -56,9 +56,17 @@ class Edge:
         kind = type(error).__name__
         return error.as_json() | {
             "title": self.words.say(f"page.card.{kind}"),
-            "text": self.words.explain(error),
+            "text": self.sentence(error),
             "details": str(error),
         }
+
+    def sentence(self, error: StudioError) -> str:
+        """``error`` in words; a knob is named as the page's forms name it."""
+        if isinstance(error, Mistakes):
+            return " ".join(self.sentence(problem) for problem in error.problems)
+        label = self.words.sentences.get(f"knobs.{error.facts.get('knob')}.label")
+        named = {"knob": label} if label else {}
+        return self.words.explain(type(error)(error.key, **error.facts | named))
 
 
 def _tell(error: Exception) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from studio.core.errors import StudioError, each, from_json
 from studio.core.words import Words
-from studio.ui.edge import Action
+from studio.ui.edge import Action, Edge
 from studio.ui.widget import Widget, publish
 from studio.workbench import Workbench
 
@@ -85,11 +85,7 @@ class MethodTab:
         return [self._problem(problem) for problem in each(error)]
 
     def _problem(self, error: StudioError) -> Json:
-        """An error in words that name its knob as the form does."""
-        knob = error.facts.get("knob")
-        named = {"knob": self.words.say(f"knobs.{knob}.label")} if knob else {}
-        worded = type(error)(error.key, **error.facts | named)
-        return {"knob": knob, "text": self.words.explain(worded)}
+        return {"knob": error.facts.get("knob"), "text": Edge(self.words).sentence(error)}
 
     def _form(self, form: Json) -> Json:
         said = {part: self.words.say(f"methods.{form['id']}.{part}") for part in _PARTS}

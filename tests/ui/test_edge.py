@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from studio.core.errors import Refusal, UserMistake
+from studio.core.errors import Mistakes, Refusal, UserMistake
 from studio.core.words import words
 from studio.ui.edge import Edge, fits
 
@@ -123,3 +123,14 @@ def test_long_facts_stay_out_of_the_details() -> None:
         raise UserMistake("names.empty", text=SECRET * 10)
 
     assert SECRET not in EDGE.answering(refuse)(None)["card"]["details"]
+
+
+def test_a_knob_is_named_in_a_card_as_in_the_forms() -> None:
+    said = words("en")
+    wrong = [
+        UserMistake("knobs.out_of_range", knob=name, value="0", range="≥ 1")
+        for name in ("r", "no_such")
+    ]
+    text = Edge(said).card(Mistakes(wrong))["text"]
+    assert f"{said.say('knobs.r.label')} = 0" in text
+    assert "no_such = 0" in text
