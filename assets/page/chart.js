@@ -6,7 +6,7 @@
 import { h } from "./dom.js";
 
 const SOURCE = "/page/plotly.js";
-const MOST = 2400;
+const MOST = 1200;
 const DOTS = 300; // up to so many points each has a dot of its own: the first is no line yet
 const FINE = "(pointer: fine)";
 
@@ -87,7 +87,7 @@ export class Chart {
     const grown = Math.max(...news.map(({ x }) => x.length));
     this.#drawn += grown;
     if (this.#drawn > DOTS && this.#drawn - grown <= DOTS) return this.#redraw(Plotly);
-    if (this.#drawn > 2 * MOST) return this.#refine(Plotly);
+    if (this.#drawn > 1.5 * MOST) return this.#refine(Plotly);
     const at = news.flatMap(({ x }, index) => (x.length ? [index] : []));
     return Plotly.extendTraces(this.figure, { x: at.map((index) => news[index].x), y: at.map((index) => news[index].y) }, at);
   }

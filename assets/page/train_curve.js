@@ -43,28 +43,28 @@ export class Curve {
       this.chart.element, this.#legend(), this.field.element);
   }
 
-  /** Draw all of a run anew. */
+  /** Draw all of a run anew; resolves once it is drawn. */
   whole(total, points, checks) {
     this.smooth = new Smooth(span(total));
     const { say } = this;
-    this.chart.draw([
+    this.field.whole(points);
+    this.#tell(points);
+    return this.chart.draw([
       { kind: "faint", colour: "--tuned", hover: null, x: points.step, y: points.loss },
       { kind: "line", colour: "--tuned", hover: say("hover_trained"), x: points.step, y: points.loss.map((loss) => this.smooth.next(loss)) },
       { kind: "marks", colour: "--ink", hover: say("hover_check"), x: checks.step, y: checks.loss },
     ], total);
-    this.field.whole(points);
-    this.#tell(points);
   }
 
-  /** Add what is new. */
+  /** Add what is new; resolves once it is drawn. */
   more(points, checks) {
-    this.chart.add([
+    this.field.more(points);
+    this.#tell(points);
+    return this.chart.add([
       { x: points.step, y: points.loss },
       { x: points.step, y: points.loss.map((loss) => this.smooth.next(loss)) },
       { x: checks.step, y: checks.loss },
     ]);
-    this.field.more(points);
-    this.#tell(points);
   }
 
   #legend() {

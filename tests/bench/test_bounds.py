@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import bench_counts, bench_lanes, bench_rows, bench_training
+from tests.bench import bench_chart, bench_counts, bench_lanes, bench_rows, bench_training
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_pages_of_twenty_thousand_rows_must_come_in_time() -> None:
 def test_figures_of_the_largest_models_must_be_there_at_once() -> None:
     table = {"Llama-3-70B lora first": 101.0, "Llama-3-70B lora": 99.0}
     assert bench_counts.missed(table) == ["Llama-3-70B lora first: 101 ms, 100 is the most."]
+
+
+def test_the_curve_of_a_long_run_must_stay_smooth_and_keep_its_zoom() -> None:
+    assert bench_chart.missed("whole", {"median": 50.0, "kept": True}) is None
+    assert "51 ms" in str(bench_chart.missed("whole", {"median": 51.0, "kept": True}))
+    assert "zoom" in str(bench_chart.missed("zoomed in", {"median": 5.0, "kept": False}))

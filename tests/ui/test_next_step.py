@@ -40,9 +40,11 @@ def test_a_few_rows_ask_for_more() -> None:
     assert next_step(status(ready=MANY - 1))["key"] == "next_more_rows"
 
 
-def test_enough_rows_lead_to_training() -> None:
+def test_enough_rows_lead_to_the_method_and_from_there_to_training() -> None:
     step = next_step(status(ready=MANY))
-    assert (step["key"], step["facts"]) == ("next_train", {"ready": MANY})
+    assert (step["key"], step["place"]) == ("next_method", "method")
+    then = step["then"]
+    assert (then["key"], then["place"], then["facts"]) == ("next_train", "train", {"ready": MANY})
 
 
 def test_after_a_run_the_answers_are_compared() -> None:
@@ -52,3 +54,8 @@ def test_after_a_run_the_answers_are_compared() -> None:
 def test_a_living_run_comes_before_all_else() -> None:
     step = next_step(status(model=False, run={"step": 3, "total": 18}))
     assert (step["key"], step["facts"]) == ("next_watch", {"step": 3, "total": 18})
+
+
+def test_a_run_that_still_gets_ready_has_no_numbers_yet() -> None:
+    step = next_step(status(run={"step": 0, "total": 0}))
+    assert (step["key"], step["place"], step["facts"]) == ("next_watch_begin", "train", {})
