@@ -27,6 +27,9 @@ CUT = " …"
 FIRST_GUESS = 1.0
 """Seconds that a set of answers is taken to need before any was given."""
 
+BETWEEN = 5.0
+"""Seconds at least from one set of answers to the next: nobody reads faster."""
+
 Clock = Callable[[], float]
 
 
@@ -42,6 +45,7 @@ class Allowance:
     needed: float = FIRST_GUESS
     spent: float = 0.0
     begun: float = field(init=False)
+    rests_until: float = -math.inf
 
     def __post_init__(self) -> None:
         self.begun = self.clock()
@@ -51,10 +55,16 @@ class Allowance:
         """Seconds that answers may take now."""
         return self.share * (self.clock() - self.begun - self.spent) - self.spent
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it is time for a set of answers."""
+        return self.left >= self.needed and self.clock() >= self.rests_until
+
     def note(self, seconds: float, *, is_whole: bool) -> None:
         """Answers have taken so long; those that were cut off need at least as long again."""
         self.spent += seconds
         self.needed = seconds if is_whole else 2 * seconds
+        self.rests_until = self.clock() + BETWEEN
 
 
 @dataclass(slots=True)
@@ -69,7 +79,7 @@ class Sampler:
         """Questions and answers; none where it is too early for them."""
         if self.allowance is None:
             return [(question, self._answer(question)) for question in self.questions]
-        if not self.questions or self.allowance.left < self.allowance.needed:
+        if not self.questions or not self.allowance.has_room:
             return []
         return self._in_time(self.allowance)
 
