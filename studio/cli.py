@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from studio.arguments import Commands, argument
-from studio.core.errors import Fault, RunFailed, StudioError, UserMistake, from_json
+from studio.core.errors import Fault, StudioError, UserMistake, from_json
 from studio.core.words import LANGUAGES, words
 from studio.printing import Printer
 from studio.web import password
@@ -339,7 +339,7 @@ def _follow(
     if last.get("event") == "refused":
         raise from_json(last["reason"])
     if last.get("event") != "end":
-        raise RunFailed("run.lost", run=run)
+        raise bench.runs.loss(run)
     if last["status"] == "failed":
         raise from_json(last["reason"])
     if last["status"] == "paused" and interrupts.count:

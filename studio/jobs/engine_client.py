@@ -9,7 +9,7 @@ import os
 import queue
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Self
 
 from studio.core import wire
 from studio.core.errors import Fault, Refusal, StudioError, from_json
+from studio.jobs.endings import Beginning, memory_kills, problem
 from studio.jobs.identity import KILL, has_ended, of, signal_tree
 from studio.jobs.processes import Job, Launcher, spawn
 
@@ -81,20 +82,22 @@ class Engine:
         log: Path,
         launcher: Launcher | None = None,
         patience: float = PATIENCE,
+        count_kills: Callable[[], int | None] = memory_kills,
     ) -> None:
         """Start the worker, as our child or by ``launcher``, and wait for its first line.
 
         ``entry`` is called with a descriptor to read from and one to write to; ``log`` takes what
         it prints. Raises Fault ``engine.silent``, ``engine.version``, ``engine.garbled`` or
-        ``engine.died``.
+        ``engine.not_started``, Refusal ``engine.out_of_memory``.
         """
-        self._log = log
+        self._log, self._beginning = log, Beginning.now(log, count_kills)
         self._numbers = itertools.count(1)
         # Cancelling happens wherever an answer is forgotten, so none of this may need a lock.
         self._answers: dict[int, queue.SimpleQueue[Json]] = {}
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._end: StudioError | None = None
-        self._is_closing, self._has_spoken = False, threading.Event()
+        self._is_closing, self._has_greeted = False, False
+        self._has_spoken = threading.Event()
         theirs, writing = os.pipe()
         reading, also_theirs = os.pipe()
         answers, requests = os.fdopen(reading, "rb"), FileIO(writing, "wb")
@@ -215,6 +218,7 @@ class Engine:
             return
         if greeting["hello"] != wire.VERSION:
             raise Fault("engine.version", found=greeting["hello"], expected=wire.VERSION)
+        self._has_greeted = True
         self._has_spoken.set()
         for message in messages:
             waiting = self._answers.get(message["id"])
@@ -223,15 +227,14 @@ class Engine:
 
     def _reap(self, grace: float) -> int | None:
         """The exit code of the worker, which may take ``grace`` seconds to end; None if unknown."""
-        if self._child is None:
-            signal_tree(self._worker, KILL)
-            has_ended(self._worker, _GRACE)
-            return None
-        try:
-            return self._child.wait(grace)
-        except subprocess.TimeoutExpired:
-            signal_tree(self._worker, KILL)
-            return self._child.wait()
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                return self._child.wait(grace)
+        signal_tree(self._worker, KILL)
+        if self._child is not None:
+            self._child.wait()
+        has_ended(self._worker, _GRACE)
+        return None
 
     def _reason(self, broken: StudioError | None, code: int | None) -> StudioError:
         if self._is_closing:
@@ -239,8 +242,13 @@ class Engine:
         if broken is not None:
             return broken
         number = -code if code is not None and code < 0 else None
-        code = None if number else code
-        return Fault("engine.died", code=code, signal=number, log=str(self._log))
+        if code in (-KILL, None) and self._beginning.memory_ran_out():
+            return Refusal("engine.out_of_memory", log=str(self._log))
+        if self._has_greeted and number == KILL:
+            return Fault("engine.killed", log=str(self._log))
+        key = "engine.died" if self._has_greeted else "engine.not_started"
+        found = problem(code, number, self._log, self._beginning.size)
+        return Fault(key, problem=found, log=str(self._log))
 
 
 def _messages(answers: BinaryIO) -> Iterator[Json]:

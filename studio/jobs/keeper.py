@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.core.errors import StudioError
+from studio.jobs.endings import Beginning
 from studio.jobs.identity import KILL, Ending, Identity, current, of, reap, send
 from studio.jobs.processes import Job, begin, fork, spawn
 from studio.store.atomic import write_json
@@ -40,7 +41,7 @@ def keep(folder: str, entry: str, patience: str, lease: int) -> int:
     run = RunFolder(Path(folder))
     held = Held.inherited(lease, run.id)
     ear = _listen()
-    since = run.state().seq
+    since, beginning = run.state().seq, Beginning.now(run.log_path)
     trainer = _start(run, entry, lease)
     try:
         _sign(run, trainer, since)
@@ -50,7 +51,7 @@ def keep(folder: str, entry: str, patience: str, lease: int) -> int:
         while reap(trainer) is None:
             time.sleep(_TICK)
         raise
-    _write_ending(run, ending)
+    _write_ending(run, ending, ending.signal == KILL and beginning.memory_ran_out())
     held.release()
     return 0
 
@@ -156,8 +157,9 @@ def _watch(run: RunFolder, trainer: int, ear: int, silence: Silence) -> Ending:
     return ending
 
 
-def _write_ending(run: RunFolder, ending: Ending) -> None:
-    written = asdict(ending) | {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
+def _write_ending(run: RunFolder, ending: Ending, memory_ran_out: bool) -> None:
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    written = asdict(ending) | {"memory_ran_out": memory_ran_out, "ended": moment}
     for _ in range(_TRIES):
         with suppress(OSError, StudioError):  # a full disk may have room again
             return write_json(run.exit_path, written)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from studio.core.errors import Fault, Refusal
+from studio.core.errors import Fault, Refusal, RunFailed
+from studio.jobs.endings import problem
 from studio.jobs.identity import KILL, TERMINATE, Identity, alive, signal_tree
 from studio.jobs.processes import Job, Launcher
 from studio.store.locks import Lock, owner
@@ -29,7 +30,7 @@ class Liveness:
 
     ``new``: never started. ``lost``: it is gone and nobody wrote down how. ``pid`` of the living
     trainer, and ``since`` the number of the last event before it; ``exit`` ({code, signal,
-    peak_memory_bytes, ended}) of one that ended.
+    peak_memory_bytes, memory_ran_out, ended}) of one that ended.
     """
 
     state: State
@@ -92,7 +93,7 @@ class Trainers:
         # Read only now: a keeper writes it before it ends.
         ending = run.exit()
         if ending is not None:
-            return Liveness("ended", exit=ending)
+            return Liveness("ended", since=since, exit=ending)
         if keeper:
             return Liveness("lost")
         holder = owner(self.lease.path)
@@ -127,6 +128,20 @@ class Trainers:
         """The runs that have a living process, whoever started them."""
         folders = [RunFolder(path) for path in sorted((self._root / "runs").glob("*/"))]
         return [run for run in folders if self.status(run).is_living]
+
+
+def loss(run: RunFolder, living: Liveness, seq: int) -> RunFailed:
+    """Why a run stands still that has not said how it ended; ``seq`` numbers its last event."""
+    ending = living.exit
+    if ending is None or ending["signal"] == TERMINATE:
+        return RunFailed("run.lost", run=run.id)
+    if ending.get("memory_ran_out"):
+        return RunFailed("run.out_of_memory", run=run.id)
+    if ending["signal"] == KILL:
+        return RunFailed("run.killed", run=run.id)
+    found = problem(ending["code"], ending["signal"], run.log_path)
+    key = "run.died" if seq > (living.since or 0) else "run.cannot_start"
+    return RunFailed(key, run=run.id, problem=found, log=str(run.log_path))
 
 
 def _signed(run: RunFolder) -> tuple[Identity | None, Identity | None, int | None]:

@@ -175,7 +175,7 @@ class RunFolder:
         (self.path / "request").unlink(missing_ok=True)
 
     def exit(self) -> dict[str, Any] | None:
-        """How the last attempt's process ended ({code, signal, peak_memory_bytes, ended})."""
+        """How the last attempt's process ended ({code, signal, memory_ran_out, …})."""
         data: dict[str, Any] | None = _read_json(self.exit_path)
         return data
 

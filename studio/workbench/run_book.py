@@ -16,7 +16,7 @@ from studio.core.questions import COUNT, questions_of
 from studio.core.recipe import Training
 from studio.core.rows import Split
 from studio.core.splits import parted
-from studio.jobs.trainers import Liveness, Trainers
+from studio.jobs.trainers import Liveness, Trainers, loss
 from studio.store.data_folder import DataFolder
 from studio.store.datasets import Datasets
 from studio.store.run_folder import RunFolder
@@ -73,9 +73,19 @@ class RunBook:
             left = followed.seconds_left(time.time())
         return self._brief(found) | {"seconds_left": left}
 
+    def latest(self) -> Json | None:
+        """The run that was begun last, briefly, unless it lies in the trash."""
+        entries = self.index.list()
+        return self._brief(entries[-1]) if entries else None
+
     def find(self, wanted: str) -> str:
         """The id of the run that ``wanted`` names."""
         return self.index.get(wanted).id
+
+    def loss(self, wanted: str) -> RunFailed:
+        """Why a run stands still that has not said how it ended."""
+        run = self._folder(self.index.get(wanted).id)
+        return loss(run, self.trainers.status(run), self.watching.summary(run.id).seq)
 
     def last_seq(self, run_id: str) -> int:
         """The number of the last event so far."""
@@ -181,7 +191,7 @@ class RunBook:
             "total": state.total,
             "attempt": state.attempt,
             "seq": state.seq,
-            "reason": _reason(run.id, status, followed),
+            "reason": _reason(run, status, followed, living),
             "again": news.again,
             "points": news.points,
             "checks": news.checks,
@@ -248,9 +258,10 @@ def status_of(told: Told, living: Liveness) -> str:
     return "new" if living.state == "new" else "interrupted"
 
 
-def _reason(run: str, status: str, followed: Followed) -> Json | None:
+def _reason(run: RunFolder, status: str, followed: Followed, living: Liveness) -> Json | None:
     """Why a run stands where it does: its last resume was refused, or how it ended or was lost."""
     if status == "preparing":
         return None
-    lost = RunFailed("run.lost", run=run).as_json() if status == "interrupted" else None
-    return followed.refusal or followed.state.reason or lost
+    state = followed.state
+    lost = loss(run, living, state.seq).as_json() if status == "interrupted" else None
+    return followed.refusal or state.reason or lost

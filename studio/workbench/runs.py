@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from studio.core.errors import Fault, Refusal, RunFailed, from_json
+from studio.core.errors import Fault, Refusal, from_json
 from studio.methods import method_of
 from studio.store.atomic import discard
 from studio.store.run_folder import RunFolder
@@ -183,7 +183,7 @@ class RunService(RunBook):
                 raise from_json(event["reason"])
         brief = self._brief(self.index.get(run.id))
         if brief["status"] == "interrupted":
-            raise RunFailed("run.lost", run=run.id)
+            raise self.loss(run.id)
         return brief
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -139,3 +140,14 @@ def mute(requests: int, answers: int) -> int:
 def broken(requests: int, answers: int) -> int:
     """A worker that fails before its first word."""
     raise RuntimeError("a fake failure")
+
+
+def killed(requests: int, answers: int) -> int:
+    """A worker that is killed before its first word."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def vanishing(requests: int, answers: int) -> int:
+    """A worker that ends before its first word, and prints none."""
+    os._exit(3)

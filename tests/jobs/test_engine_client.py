@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from studio.core import wire
-from studio.core.errors import Fault, Refusal
+from studio.core.errors import Fault, Refusal, StudioError
+from studio.core.words import words
 from studio.jobs.engine_client import Engine
 from studio.jobs.identity import alive, of
 from studio.jobs.zygote import Zygote
@@ -127,14 +128,30 @@ def test_a_crash_in_the_middle_of_an_answer_is_a_fault(engine: Engine, log: Path
     fault = died(engine, "crash", code=7)
     assert (fault.key, fault.facts) == (
         "engine.died",
-        {"code": 7, "signal": None, "log": str(log)},
+        {"problem": "last words", "log": str(log)},
     )
-    assert "last words" in log.read_text(encoding="utf-8")
 
 
-def test_a_killed_worker_is_a_fault(engine: Engine) -> None:
-    fault = died(engine, "kill", signal=9)
-    assert (fault.key, fault.facts["code"], fault.facts["signal"]) == ("engine.died", None, 9)
+@pytest.mark.parametrize(
+    ("number", "key"), [(9, "engine.killed"), (15, "engine.died"), (11, "engine.died")]
+)
+def test_a_killed_worker_is_a_fault(engine: Engine, log: Path, number: int, key: str) -> None:
+    fault = died(engine, "kill", signal=number)
+    problem = {} if number == 9 else {"problem": signal.Signals(number).name}
+    assert (fault.key, fault.facts) == (key, {"log": str(log)} | problem)
+
+
+@pytest.mark.parametrize(("number", "key"), [(9, "engine.out_of_memory"), (15, "engine.died")])
+def test_memory_is_blamed_only_where_the_kernel_has_killed_for_it(
+    log: Path, number: int, key: str
+) -> None:
+    kills = iter([3, 4])
+    with Engine("tests.jobs.fake_worker:main", log=log, count_kills=lambda: next(kills)) as engine:
+        answer = engine.stream("kill", signal=number)
+        next(answer)
+        with pytest.raises(StudioError) as caught:
+            next(answer)
+    assert caught.value.key == key
 
 
 @pytest.mark.parametrize("line", [b"garbage", b"[]", b"{}", b'{"id": []}', b"\xff", b'{"id": 1'])
@@ -147,7 +164,7 @@ def test_a_line_without_end_ends_the_engine(engine: Engine) -> None:
 
 
 def test_a_worker_that_hangs_up_is_ended(engine: Engine) -> None:
-    assert died(engine, "shut").facts["signal"] == signal.SIGKILL
+    assert died(engine, "shut").key == "engine.died"
 
 
 def test_every_open_answer_ends_with_the_engine(engine: Engine) -> None:
@@ -155,7 +172,7 @@ def test_every_open_answer_ends_with_the_engine(engine: Engine) -> None:
     next(answers[0])
     os.kill(engine.pid, signal.SIGKILL)
     for answer in answers:
-        with pytest.raises(Fault, match=r"engine\.died"):
+        with pytest.raises(Fault, match=r"engine\.killed"):
             list(answer)
 
 
@@ -199,8 +216,9 @@ def test_a_worker_that_does_not_read_does_not_hang_a_caller_that_closes(log: Pat
         ("old", "engine.version", {"found": wire.VERSION + 1, "expected": wire.VERSION}),
         ("nameless", "engine.garbled", {}),
         ("mute", "engine.silent", {"seconds": 1}),
-        ("broken", "engine.died", {"code": 1, "signal": None}),
-        ("not_there", "engine.died", {"code": 1, "signal": None}),
+        ("broken", "engine.not_started", {"problem": "RuntimeError: a fake failure"}),
+        ("killed", "engine.not_started", {"problem": "SIGKILL"}),
+        ("vanishing", "engine.not_started", {"problem": "exit code 3"}),
     ],
 )
 def test_a_worker_that_does_not_greet_us_well_is_a_fault(
@@ -210,6 +228,20 @@ def test_a_worker_that_does_not_greet_us_well_is_a_fault(
         open_engine(log, worker, patience=1 if worker == "mute" else 60)
     assert caught.value.key == key
     assert caught.value.facts.items() >= facts.items()
+
+
+def test_an_engine_that_cannot_be_imported_could_not_start_and_says_what_is_missing(
+    log: Path,
+) -> None:
+    log.write_text("MemoryError: of an earlier engine\n", encoding="utf-8")
+    for entry, problem in (
+        ("tests.jobs.fake_worker:nowhere", "has no attribute 'nowhere'"),
+        ("tests.jobs.no_such_module:main", "No module named 'tests.jobs.no_such_module'"),
+    ):
+        with pytest.raises(Fault, match=r"engine\.not_started") as caught:
+            Engine(entry, log=log, patience=60)
+        assert problem in caught.value.facts["problem"]
+        assert problem in words("en").explain(caught.value)
 
 
 def test_a_worker_that_cannot_be_started_leaves_no_descriptor(tmp_path: Path) -> None:
@@ -232,4 +264,4 @@ def test_a_forked_engine_that_dies_is_a_fault(zygote: Zygote, log: Path) -> None
     with Engine("tests.jobs.fake_worker:main", log=log, launcher=zygote) as engine:
         with pytest.raises(Fault) as caught:
             engine.call("crash", code=7)
-        assert caught.value.facts == {"code": None, "signal": None, "log": str(log)}
+        assert caught.value.facts == {"problem": "last words", "log": str(log)}

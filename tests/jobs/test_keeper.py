@@ -27,7 +27,8 @@ def test_the_ending_is_written_down(
     ending = start(name).wait().exit
     assert ending is not None
     assert (ending["code"], ending["signal"]) == (code, number)
-    assert set(ending) == {"code", "signal", "peak_memory_bytes", "ended"}
+    assert set(ending) == {"code", "signal", "peak_memory_bytes", "memory_ran_out", "ended"}
+    assert ending["memory_ran_out"] is False
 
 
 def test_the_peak_of_memory_is_the_trainers(start: Start) -> None:

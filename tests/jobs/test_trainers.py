@@ -5,14 +5,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from studio.core.errors import Fault, Refusal
+from studio.core.words import words
 from studio.jobs.identity import KILL, Identity, alive, of, send, signal_tree
 from studio.jobs.processes import Job, Launcher
-from studio.jobs.trainers import Liveness, Trainers
+from studio.jobs.trainers import Liveness, Trainers, loss
 from studio.jobs.zygote import Zygote
 from studio.store.atomic import write_json
 from studio.store.locks import owner
@@ -20,6 +22,7 @@ from studio.store.run_folder import RunFolder
 from tests.jobs.conftest import Started, is_open, until
 
 Start = Callable[..., Started]
+Json = dict[str, Any]
 NewRun = Callable[[str], RunFolder]
 
 
@@ -254,3 +257,35 @@ def test_a_thousand_starts_and_stops_leave_nothing(
     assert Trainers(tmp_path, zygote).adopt() == []
     assert sorted(tmp_path.rglob("*")) == files
     assert descriptors == (psutil.Process().num_fds(), psutil.Process(zygote.pid).num_fds())
+
+
+@pytest.mark.parametrize(
+    ("ending", "key", "problem"),
+    [
+        ({"code": None, "signal": 9, "memory_ran_out": True}, "run.out_of_memory", None),
+        ({"code": None, "signal": 9, "memory_ran_out": False}, "run.killed", None),
+        ({"code": None, "signal": 9}, "run.killed", None),
+        ({"code": None, "signal": 11}, "run.died", "SIGSEGV"),
+        ({"code": 1, "signal": None}, "run.died", "ImportError: a fake"),
+        ({"code": None, "signal": 15}, "run.lost", None),
+        (None, "run.lost", None),
+    ],
+)
+def test_a_run_that_said_no_end_is_told_of_by_what_is_known(
+    new_run: Callable[[str], RunFolder], ending: Json | None, key: str, problem: str | None
+) -> None:
+    run = new_run("a")
+    run.log_path.write_text("Traceback\nImportError: a fake\n", encoding="utf-8")
+    found = loss(run, Liveness("ended", since=2, exit=ending), seq=3)
+    assert (found.key, found.facts.get("problem")) == (key, problem)
+    assert run.id in words("en").explain(found)
+
+
+def test_a_trainer_that_fails_before_its_first_word_could_not_start(start: Start) -> None:
+    started = start("failing")
+    living = started.wait()
+    found = loss(started.run, living, seq=0)
+    assert (found.key, found.facts["problem"]) == (
+        "run.cannot_start",
+        "RuntimeError: a fake failure",
+    )
