@@ -185,26 +185,27 @@ class Checklists:
         problems: _Problems,
     ) -> _Rows:
         roll, counts = self.rolls.of(home.id), self.rows.rows.counts(home.id)
+        version = self.rows.versions.current(home.id)
         measured = None
-        if entry is not None and roll.entries:
-            measured = self.measures.of(entry, home.id, roll.version, room)
+        if entry is not None and roll:
+            measured = self.measures.of(entry, home.id, version, room)
         if isinstance(measured, StudioError):
             problems.found.append(measured)
             measured = None
         whys = _whys(roll, measured)
-        splits = parted([(e.split, e.group) for e in roll.entries], home.salt, share)
+        splits = parted([(e.split, e.group) for e in roll], home.salt, share)
         taught = [
             (e.id, split)
-            for e, split in zip(roll.entries, splits, strict=True)
+            for e, split in zip(roll, splits, strict=True)
             if e.id not in whys and split is not Split.EXAM
         ]
         trains = [id for id, split in taught if split is Split.TRAIN]
         if not trains:
             problems.found.append(_nothing_trains(home, counts, whys))
-        exam = [e.id for e in roll.entries if e.split is Split.EXAM]
+        exam = [e.id for e in roll if e.split is Split.EXAM]
         return _Rows(
             total=counts.total,
-            version=roll.version,
+            version=version,
             trains=len(trains),
             check=len(taught) - len(trains),
             exam=len(exam),
@@ -286,7 +287,7 @@ def _whys(roll: Roll, measured: Measured | None) -> dict[str, Json]:
         return dict(measured.left_out)
     return {
         entry.id: UserMistake(entry.problem).as_json()
-        for entry in roll.entries
+        for entry in roll
         if entry.problem is not None and entry.split is not Split.EXAM
     }
 

@@ -101,7 +101,7 @@ class DemoService:
         ``{"stage": "idle|preparing|learning|ready|stuck", "progress", "run", "answer",
         "problem"}``; ``problem`` (an error as JSON) says what it is stuck on.
         """
-        made, task = self._made(), self._task(PREPARE)
+        task, made = self._task(PREPARE), self._made()  # a task that is over has made it
         run = self._run(made.get("run"))
         return {
             "stage": _stage(bool(made), task, run),

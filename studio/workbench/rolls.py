@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-from studio.core.rows import Row, Split, dataset_version, supervised_problem
+from studio.core.rows import Row, Split, supervised_problem
 from studio.store.rows import Rows
 
 
@@ -17,12 +17,8 @@ class Entry:
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Roll:
-    """The ready rows of a dataset at ``version``, in their order."""
-
-    version: str
-    entries: tuple[Entry, ...]
+Roll = tuple[Entry, ...]
+"""The ready rows of a dataset, in their order."""
 
 
 @dataclass(slots=True)
@@ -43,5 +39,4 @@ class Rolls:
 
 
 def _read(rows: tuple[Row, ...]) -> Roll:
-    entries = tuple(Entry(r.id, r.split, r.group, supervised_problem(r.body)) for r in rows)
-    return Roll(dataset_version(rows), entries)
+    return tuple(Entry(r.id, r.split, r.group, supervised_problem(r.body)) for r in rows)
