@@ -6,6 +6,7 @@ import { fill, h } from "./dom.js";
 import { register, showMap } from "./keys.js";
 import { showCard, toast } from "./notices.js";
 import { go, here } from "./places.js";
+import { released } from "./pointer.js";
 import { cycleTheme, shownTheme } from "./theme_choice.js";
 
 const PLACES = ["model", "data", "method", "train", "compare"];
@@ -101,6 +102,7 @@ async function update(page, slots, last) {
     showCard(error);
     return last;
   }
+  await released();
   if (last?.isStopped) toast(page.say("back"));
   draw(page, slots, status);
   tell(last, status);
@@ -115,10 +117,17 @@ function stopped({ say }, slots, last) {
 }
 
 function draw(page, slots, status) {
-  fill(slots.next, nextStep(page, status.next));
+  renew(slots.next, nextStep(page, status.next));
   fill(slots.line, facts(page, status));
   const shown = status.tasks.filter((one) => one.status === "running" || one.status === "failed");
-  fill(slots.news, shown.map((one) => task(page, one)));
+  renew(slots.news, shown.map((one) => task(page, one)));
+}
+
+/** Fill a slot anew; who has come to one of its buttons by keyboard stays there. */
+function renew(slot, ...children) {
+  const at = [...slot.querySelectorAll("a, button")].indexOf(document.activeElement);
+  fill(slot, ...children);
+  if (at >= 0) slot.querySelectorAll("a, button")[at]?.focus({ preventScroll: true });
 }
 
 /** The next step; the one after it for who is at its place already. */
@@ -138,11 +147,11 @@ function tell(last, status) {
   }
 }
 
-function signs({ model, dataset, mark, tasks, run, runs }) {
+function signs({ model, dataset, datasets, mark, tasks, run, runs }) {
   return {
     run: `${runs} ${run?.run} ${run?.status}`,
     model: model?.id ?? "",
-    dataset: `${dataset?.id} ${dataset?.dataset}`,
+    dataset: `${dataset?.id} ${dataset?.dataset} ${datasets}`,
     rows: `${mark} ${dataset?.version}`,
     tasks: JSON.stringify(tasks.map((one) => [one.id, one.status])),
   };

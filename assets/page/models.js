@@ -4,6 +4,7 @@ import { announce, heard } from "./bus.js";
 import { fill, h } from "./dom.js";
 import { showCard, toast } from "./notices.js";
 import { here } from "./places.js";
+import { released } from "./pointer.js";
 import { Other } from "./models_other.js";
 import { drawPicks, drawWaiting } from "./models_picks.js";
 import { drawShelf } from "./models_shelf.js";
@@ -52,6 +53,7 @@ class Models {
     try {
       [this.shelf, this.picks] = await Promise.all([this.page.ask("shelf"), this.page.ask("picks")]);
       await this.arrivals.look();
+      await released();
       this.draw();
     } catch (error) {
       if (!this.picks) fill(this.picked, this.again());

@@ -4,6 +4,7 @@ import { announce } from "./bus.js";
 import { fill, h } from "./dom.js";
 import { showCard } from "./notices.js";
 import { bytes, duration, share } from "./numbers.js";
+import { released } from "./pointer.js";
 
 const OFTEN_MS = 700;
 
@@ -36,6 +37,7 @@ export class Arrivals {
       this.timer = setTimeout(() => this.look(), OFTEN_MS * 4);
       return;
     }
+    await released();
     const done = tasks.filter((task) => task.status === "done");
     await this.take(tasks.filter((task) => task.status !== "done"));
     for (const task of done) await this.finish(task);

@@ -4,12 +4,14 @@ import { announce, heard } from "./bus.js";
 import { fill, h } from "./dom.js";
 import { showCard, toast } from "./notices.js";
 import { here } from "./places.js";
+import { released } from "./pointer.js";
 import { Acts } from "./rows_acts.js";
 import { Editor } from "./rows_editor.js";
 import { EVERYTHING, Find, PAGE, Pager } from "./rows_find.js";
 import { nothingHere, welcome } from "./rows_empty.js";
 import { Head, headWishes } from "./rows_head.js";
 import { listenToKeys } from "./rows_keys.js";
+import { lay } from "./rows_layout.js";
 import { List } from "./rows_list.js";
 import { Saving } from "./rows_saving.js";
 import { Source } from "./rows_source.js";
@@ -27,6 +29,7 @@ class Desk {
   datasets = [];
   dataset = null;
   query = { ...EVERYTHING };
+  coming = null;
   page = { rows: [], total: 0, counts: { rows: 0, status: {}, trashed: 0 } };
   #asked = 0;
   #opening = 0;
@@ -38,19 +41,20 @@ class Desk {
     this.source = new Source(ask);
     this.saving = new Saving(ask, (saver, outcome) => this.#saverTurned(saver, outcome));
     this.acts = new Acts(this);
-    this.editor = new Editor({ ask, say, language, saving: this.saving, wish: { ...this.acts, next: () => this.next(), back: () => this.screen("list") } });
+    this.editor = new Editor({ ask, say, language, saving: this.saving, wish: { ...this.acts, goOn: (status) => this.goOn(status), back: () => this.screen("list") } });
     this.list = new List({
       say, language,
-      opened: (id) => (this.screen("row"), this.#open(id)),
+      opened: (id) => (this.screen("row"), (this.coming = this.#open(id))),
       marking: () => this.showMarked(),
-      beyond: (step) => this.turnPage(step),
-      entered: () => (this.screen("row"), this.editor.focus()),
+      beyond: (step) => (this.coming = this.turnPage(step)),
+      entered: () => this.#enter(),
     });
     this.find = new Find({ say, changed: (wish) => this.look({ ...wish, offset: 0 }) });
     this.pager = new Pager({ say, language, turn: (step) => this.turnPage(step) });
     this.sweep = new Sweep({ say, language, wish: { ...this.acts, unmark: () => this.list.unmark() } });
     this.head = new Head({ say, language, wish: headWishes(this) });
-    this.#lay();
+    this.waiting = new Waiting({ say, saving: this.saving, open: (id) => this.openAnywhere(id) });
+    Object.assign(this, lay(this));
     this.#listen();
   }
 
@@ -86,6 +90,7 @@ class Desk {
     if (!this.dataset) return this.#show();
     try {
       const page = await this.ask("page", { dataset: this.dataset.id, limit: PAGE, ...this.query });
+      await released();
       if (asked !== this.#asked) return undefined;
       this.page = page;
     } catch (error) {
@@ -103,11 +108,21 @@ class Desk {
     this.list.element.scrollTop = 0;
   }
 
-  /** Go on to the row below, on the next page after the last. */
-  async next() {
+  /** Write on in the row that was opened last, as soon as it is there. */
+  async #enter() {
+    this.screen("row");
+    await this.coming;
+    this.editor.focus();
+  }
+
+  /** Save and open the row below, on the next page after the last; `status` is said of this one. */
+  async goOn(status = "") {
+    await this.coming;
+    if (status) this.editor.setStatus(status);
+    this.editor.leave();
     const { at, rows } = this.list;
     if (at >= 0 && at < rows.length - 1) return this.list.go(at + 1);
-    if (at >= 0 && this.query.offset + rows.length < this.page.total) return this.turnPage(1);
+    if (at >= 0 && this.query.offset + rows.length < this.page.total) return (this.coming = this.turnPage(1));
     if (at < 0 && rows.length) return this.list.go(0);
     return toast(this.say("last_row"));
   }
@@ -150,23 +165,8 @@ class Desk {
     else this.#openNothing();
   }
 
-  #lay() {
-    this.waiting = new Waiting({ say: this.say, saving: this.saving, open: (id) => this.openAnywhere(id) });
-    this.listPane = h("section", { class: "rows-list", "aria-label": this.say("list") },
-      this.find.element, this.sweep.element, this.list.element,
-      h("div", { class: "rows-list-foot" }, this.pager.element, h("button", { type: "button", class: "s-button", onclick: () => this.acts.add() }, `+ ${this.say("add")}`)));
-    this.body = h("div", { class: "rows-body", data: { screen: "list" } }, this.listPane, this.editor.whole);
-    this.welcome = h("div", { class: "rows-welcome" });
-    fill(this.element, h("div", { class: "rows" }, this.head.element, this.waiting.element, this.body, this.welcome));
-    const fit = () => this.element.style.setProperty("--rows-top", `${Math.round(this.element.getBoundingClientRect().top + window.scrollY)}px`);
-    new ResizeObserver(fit).observe(document.body);
-    new ResizeObserver(fit).observe(this.element);
-    heard("moved", fit);
-    fit();
-  }
-
   #listen() {
-    heard("changed", ({ what }) => what !== "tasks" && this.#later("reread", () => this.reread()));
+    heard("changed", ({ what }) => what !== "tasks" && this.#later("reread", () => this.reread().then(() => this.editor.id ?? this.openFirst())));
     heard("open-row", ({ row }) => this.openAnywhere(row));
     heard("show-rows", (wish) => this.look({ ...EVERYTHING, ...wish }));
     document.addEventListener("visibilitychange", () => document.hidden && this.editor.leave());
@@ -178,7 +178,7 @@ class Desk {
   async choose(dataset) {
     this.editor.leave();
     await this.ask("choose", { dataset });
-    Object.assign(this, { dataset: null });
+    Object.assign(this, { dataset: null, query: { ...EVERYTHING } });
     this.list.open = null;
     await this.reread();
     this.openFirst();
@@ -192,8 +192,10 @@ class Desk {
 
   /** Open a row wherever it is; the list turns to it, unless it lies in another dataset. */
   async openAnywhere(id) {
+    const opening = ++this.#opening;
     try {
       const row = await this.source.row(id);
+      if (opening !== this.#opening) return undefined;
       if (row.dataset !== this.dataset?.id) return this.openFirst();
       if (!this.list.rows.some((one) => one.id === id)) {
         const offset = row.trashed ? 0 : Math.floor((row.number - 1) / PAGE) * PAGE;
@@ -269,7 +271,9 @@ class Desk {
     const offset = this.query.offset + step * PAGE;
     if (offset < 0 || offset >= this.page.total) return;
     await this.look({ offset });
+    this.coming = null;
     this.list.go(step > 0 ? 0 : this.list.rows.length - 1);
+    await this.coming;
   }
 
   #saverTurned(saver, outcome) {

@@ -13,7 +13,7 @@ import { count } from "./numbers.js";
 const PAUSE = 150;
 const STATUSES = ["draft", "ready", "flagged"];
 
-/** `wish` = {next, back, trash, restore, erase, duplicate}: what leads beyond this row. */
+/** `wish` = {goOn, back, trash, restore, erase, duplicate}: what leads beyond this row. */
 export class Editor {
   model = null;
   context = null;
@@ -176,9 +176,9 @@ export class Editor {
   #usualActs() {
     const { say, wish } = this;
     return [
-      act(say("reviewed_next"), () => (this.setStatus("ready"), wish.next()), { kind: "s-first", keys: "Ctrl ⇧ ↵" }),
-      act(say("save_next"), () => (this.leave(), wish.next()), { keys: "Ctrl ↵" }),
-      act(say("flag_next"), () => (this.setStatus("flagged"), wish.next()), { title: say("status_flagged_title") }),
+      act(say("reviewed_next"), () => wish.goOn("ready"), { kind: "s-first", keys: "Ctrl ⇧ ↵" }),
+      act(say("save_next"), () => wish.goOn(), { keys: "Ctrl ↵" }),
+      act(say("flag_next"), () => wish.goOn("flagged"), { title: say("status_flagged_title") }),
       h("span", { class: "rows-gap" }),
       act(say("duplicate"), () => wish.duplicate(this.id), { kind: "s-plain" }),
       act(say("to_trash"), () => wish.trash([this.id]), { kind: "s-plain" }),

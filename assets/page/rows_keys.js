@@ -5,7 +5,7 @@ import { register } from "./keys.js";
 export function listenToKeys(desk) {
   const { say, acts, editor, list } = desk;
   const add = (key, sentence, act, ctrl = false) => register({ key, ctrl, place: "data", describe: say(sentence), act });
-  add("Enter", "key_next", (event) => editor.id && goOn(desk, event.shiftKey), true);
+  add("Enter", "key_next", (event) => editor.id && desk.goOn(event.shiftKey ? "ready" : ""), true);
   add("s", "key_save", () => editor.leave(), true);
   add("r", "key_ready", () => judge(desk, "ready"));
   add("f", "key_flag", () => judge(desk, "flagged"));
@@ -18,16 +18,10 @@ export function listenToKeys(desk) {
   desk.find.search.addEventListener("keydown", (event) => event.key === "ArrowDown" && !event.isComposing && toList(desk));
 }
 
-/** Save and open the next row; with Shift, the row has been reviewed. */
-function goOn(desk, isReviewed) {
-  if (isReviewed) desk.editor.setStatus("ready");
-  desk.editor.leave();
-  desk.next();
-}
-
-function judge(desk, status) {
-  if (desk.list.marked.size) desk.acts.setStatus([...desk.list.marked], status);
-  else desk.editor.setStatus(status);
+async function judge(desk, status) {
+  if (desk.list.marked.size) return desk.acts.setStatus([...desk.list.marked], status);
+  await desk.coming;
+  return desk.editor.setStatus(status);
 }
 
 function toList(desk) {

@@ -5,6 +5,7 @@ import { fill, h } from "./dom.js";
 import { showCard } from "./notices.js";
 import { count } from "./numbers.js";
 import { go, here } from "./places.js";
+import { released } from "./pointer.js";
 
 export function mount(page) {
   const doors = h("div", { class: "start-doors" });
@@ -15,20 +16,23 @@ export function mount(page) {
     h("p", { class: "start-promise" }, h("strong", {}, page.say("promise")), " ", page.say("promise_what")),
     h("p", { class: "s-quiet" }, page.say("safety")),
   ));
-  const look = () => here() === "start" && draw(page, doors);
+  const always = opening(page);
+  const look = () => here() === "start" && draw(page, doors, always);
   heard("changed", look);
   heard("moved", look);
-  fill(doors, opening(page));
-  draw(page, doors);
+  draw(page, doors, always);
 }
 
-async function draw(page, doors) {
+/** All doors at once, so that none moves away from the pointer. */
+async function draw(page, doors, always) {
+  let back = null;
   try {
-    const unfinished = await page.ask("unfinished");
-    fill(doors, [going(page, unfinished), ...opening(page)]);
+    back = going(page, await page.ask("unfinished"));
   } catch (error) {
     showCard(error);
   }
+  await released();
+  fill(doors, [back, ...always]);
 }
 
 function opening({ say }) {

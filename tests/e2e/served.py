@@ -81,6 +81,10 @@ class Shelf:
             Rows(self._database).add(home.id, rows, key=f"rows of {name}")
         return home.id
 
+    def ids(self, dataset: str) -> list[str]:
+        """All living rows, in their order."""
+        return [row.id for row in Rows(self._database).living(dataset)]
+
     def responses(self, dataset: str) -> list[str]:
         """The answers of all living rows, in their order."""
         return [row.body.response for row in Rows(self._database).living(dataset)]
