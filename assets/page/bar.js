@@ -5,6 +5,7 @@ import { facts, task } from "./bar_facts.js";
 import { fill, h } from "./dom.js";
 import { register, showMap } from "./keys.js";
 import { showCard, toast } from "./notices.js";
+import { count } from "./numbers.js";
 import { go, here } from "./places.js";
 import { released } from "./pointer.js";
 import { cycleTheme, shownTheme } from "./theme_choice.js";
@@ -134,8 +135,9 @@ function renew(slot, ...children) {
 function nextStep(page, { key, place, facts, then }) {
   if (then && (place === here() || !isThere(place))) return nextStep(page, then);
   if (!isThere(place)) return null;
-  const { say } = page;
-  return h("a", { class: "bar-step", href: `#${place}`, onclick: moving(place) }, h("span", { class: "bar-step-word" }, say("next")), say(key, facts));
+  const { say, language } = page;
+  const shown = Object.fromEntries(Object.entries(facts).map(([name, n]) => [name, count(n, language)]));
+  return h("a", { class: "bar-step", href: `#${place}`, onclick: moving(place) }, h("span", { class: "bar-step-word" }, say("next")), say(key, shown));
 }
 
 /** Tell the other parts what differs from the last answer: another tab or a command changed it. */
@@ -147,9 +149,13 @@ function tell(last, status) {
   }
 }
 
+<<<<<<< /work/main/assets/page/bar.js
+function signs({ model, dataset, mark, tasks, latest, run, runs }) {
+=======
 function signs({ model, dataset, datasets, mark, tasks, run, runs }) {
+>>>>>>> /work/scratch/a/main/assets/page/bar.js
   return {
-    run: `${runs} ${run?.run} ${run?.status}`,
+    run: [runs, latest?.run, latest?.status, latest?.name, run?.run, run?.status].join(" "),
     model: model?.id ?? "",
     dataset: `${dataset?.id} ${dataset?.dataset} ${datasets}`,
     rows: `${mark} ${dataset?.version}`,

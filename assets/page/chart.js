@@ -57,8 +57,8 @@ export class Chart {
     const isEmpty = news.every(({ x }) => x.length === 0);
     if (isEmpty) return this.#queue;
     news.forEach(({ x, y }, at) => {
-      this.#traces[at].x.push(...x);
-      this.#traces[at].y.push(...y);
+      append(this.#traces[at].x, x);
+      append(this.#traces[at].y, y);
     });
     return this.#then((Plotly) => this.#extend(Plotly, news));
   }
@@ -173,6 +173,11 @@ export class Chart {
   #colour(token) {
     return getComputedStyle(this.element).getPropertyValue(token).trim();
   }
+}
+
+/** Add all of `values` to `list`; there may be more than a call takes arguments. */
+export function append(list, values) {
+  for (const value of values) list.push(value);
 }
 
 function named(axis, { gridcolor, linecolor }) {

@@ -1,7 +1,7 @@
 // The curve of one run: the distance from the answers, for rows that it learns from and for those
 // held back; behind a fold, the numbers of the field.
 
-import { Chart } from "./chart.js";
+import { Chart, append } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { decimal } from "./numbers.js";
 
@@ -100,7 +100,7 @@ class Field {
   }
 
   more(points) {
-    for (const name of ["step", ...FIELD]) this.#points[name].push(...points[name]);
+    for (const name of ["step", ...FIELD]) append(this.#points[name], points[name]);
     if (this.element.open) FIELD.forEach((name, at) => this.charts[at].add([{ x: points.step, y: points[name] }]));
   }
 

@@ -15,6 +15,7 @@ const COLUMNS = ["overlay_column", "name", "status", "method", "version", "best"
 export class List {
   #ticked = new Set();
   #renaming = null;
+  #shown = "";
   runs = [];
 
   constructor(page, { opened, changed }) {
@@ -33,7 +34,10 @@ export class List {
     this.runs = runs;
     this.open = open;
     this.element.hidden = runs.length === 0;
-    if (this.#renaming && runs.some(({ run }) => run === this.#renaming)) return;
+    const sign = JSON.stringify([runs, open, this.#renaming]);
+    const isTyping = this.#renaming && runs.some(({ run }) => run === this.#renaming);
+    if (isTyping || sign === this.#shown) return;
+    this.#shown = sign;
     const focused = document.activeElement?.dataset?.act;
     fill(this.body, runs.map((run) => this.#row(run)));
     if (focused) this.body.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
@@ -70,6 +74,7 @@ export class List {
 
   #rename(run) {
     this.#renaming = run;
+    this.#shown = "";
     fill(this.body, this.runs.map((one) => this.#row(one)));
     const field = this.body.querySelector(".train-rename");
     field.focus();

@@ -15,6 +15,7 @@ const SHOWN_BY_STATUS = ["draft", "flagged"];
 export class Plan {
   #isStarting = false;
   #suggested = "";
+  #shown = "";
 
   constructor(page, { started }) {
     Object.assign(this, { page, started });
@@ -53,6 +54,9 @@ export class Plan {
   }
 
   #draw() {
+    const sign = JSON.stringify([this.plan, this.#isStarting]);
+    if (sign === this.#shown) return;
+    this.#shown = sign;
     fill(this.list, lines(this.page, this.plan).map(([state, name, ...what]) => h("div", { class: `train-line train-${state}` },
       h("dt", {}, h("span", { class: "train-mark", "aria-hidden": "true" }, MARKS[state]), name), h("dd", {}, what))));
     const reason = this.#reason();

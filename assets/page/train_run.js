@@ -1,6 +1,7 @@
 // One run: how far it is, its curve, its answers, and what can be done with it now.
 
 import { announce } from "./bus.js";
+import { append } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { confirm, showCard } from "./notices.js";
 import { bytes, count, decimal, duration } from "./numbers.js";
@@ -10,6 +11,7 @@ import { Curve } from "./train_curve.js";
 
 export const LIVING = ["new", "preparing", "running", "waiting"];
 const CAN_RESUME = ["paused", "interrupted", "failed"];
+const LOST_SOME = ["interrupted", "failed"];
 const GROWING = ["step", "epoch", "loss", "lr", "grad_norm", "tokens", "seconds"];
 
 /** The view of one run; `look` asks at once how it is, `plan` leads to a new one. */
@@ -79,11 +81,11 @@ export class Run {
   }
 
   #keep({ points, checks, total }) {
-    for (const name of GROWING) this.#points[name].push(...points[name]);
-    this.#points.checks.step.push(...checks.step);
-    this.#points.checks.loss.push(...checks.loss);
+    for (const name of GROWING) append(this.#points[name], points[name]);
+    append(this.#points.checks.step, checks.step);
+    append(this.#points.checks.loss, checks.loss);
     this.#points.total = total;
-    this.#best = this.#points.checks.loss.length ? Math.min(...this.#points.checks.loss) : null;
+    this.#best = this.#points.checks.loss.reduce((best, loss) => (best === null || loss < best ? loss : best), null);
   }
 
   #turned(status) {
@@ -111,16 +113,17 @@ export class Run {
 
   /** What the person has to know now; said anew only when it is another thing. */
   #drawState() {
-    const { status, step, saved_step: saved, reason } = this.news;
+    const { status, step, saved_step: saved, reason, erased_rows: erased } = this.news;
     const { say } = this.page;
     const asked = this.#asked && say(`asked_${this.#asked}`);
     const facts = { step: this.#count(step), saved: this.#count(saved) };
-    const told = asked || (status === "running" ? "" : say(status === "interrupted" && step <= saved ? "is_interrupted_saved" : `is_${status}`, facts));
-    const sign = JSON.stringify([told, reason]);
+    const told = asked || (status === "running" ? "" : say(statusKey(status, step, saved), facts));
+    const gone = erased > 0 && say("is_erased", { n: this.#count(erased) });
+    const sign = JSON.stringify([told, gone, reason]);
     if (this.state.dataset.sign === sign) return;
     this.state.dataset.sign = sign;
     fill(this.state,
-      told && h("p", { class: "s-text" }, told),
+      [told, gone].map((words) => words && h("p", { class: "s-text" }, words)),
       reason && h("div", { class: status === "waiting" ? "train-reason train-reason-soft" : "train-reason", role: "alert" },
         h("p", { class: "s-heading" }, reason.title), h("p", { class: "s-text" }, reason.text),
         h("details", {}, h("summary", { class: "s-quiet" }, say("details")), h("code", {}, reason.details))));
@@ -158,18 +161,22 @@ export class Run {
 
   /** The buttons; made anew only when others are wanted, so that the focus stays. */
   #drawActs() {
-    const { status, tuned_step: tuned } = this.news;
+    const { status, tuned_step: tuned, erased_rows: erased } = this.news;
+    const isBusy = status === "running" || status === "waiting";
+    const canGoOn = CAN_RESUME.includes(status) && !erased;
     const names = [
-      status === "running" || status === "waiting" ? "pause" : CAN_RESUME.includes(status) && "resume",
-      (status === "running" || status === "waiting" || CAN_RESUME.includes(status)) && "stop",
+      isBusy ? "pause" : canGoOn && "resume",
+      (isBusy || canGoOn) && "stop",
       tuned !== null && "compare",
       !this.isLiving && "again",
     ].filter(Boolean);
     const sign = `${names} ${this.#asked}`;
     if (this.acts.dataset.sign === sign) return;
     this.acts.dataset.sign = sign;
+    const hadFocus = this.acts.contains(document.activeElement);
     const first = names.includes("compare") ? "compare" : names.find((name) => name === "resume");
     fill(this.acts, names.map((name) => this.#act(name, name === first)));
+    if (hadFocus) (this.acts.querySelector("button:enabled") ?? Object.assign(this.name, { tabIndex: -1 })).focus({ preventScroll: true });
   }
 
   #act(name, isFirst) {
@@ -198,6 +205,12 @@ export class Run {
 }
 
 const PILLS = { finished: "s-ready", stopped: "s-ready", paused: "s-flagged", interrupted: "s-flagged", waiting: "s-flagged", failed: "s-danger", missing: "s-danger", running: "s-tuned", preparing: "s-tuned" };
+
+/** The sentence of a status; of a run that broke off, by whether anything is lost. */
+function statusKey(status, step, saved) {
+  if (!LOST_SOME.includes(status)) return `is_${status}`;
+  return saved === 0 ? `is_${status}_unsaved` : step <= saved ? `is_${status}_saved` : `is_${status}`;
+}
 
 function empty() {
   return { ...Object.fromEntries(GROWING.map((name) => [name, []])), checks: { step: [], loss: [] }, total: 0 };

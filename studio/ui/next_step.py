@@ -8,6 +8,10 @@ MANY = 20
 """Reviewed rows from which on training shows something; fewer are allowed."""
 
 
+BROKEN_OFF = ("paused", "interrupted")
+"""What becomes of runs that can go on."""
+
+
 def next_step(status: Json) -> Json:
     """``{"key", "place", "facts", "then"}``: the first thing of the loop that is still to be done.
 
@@ -26,9 +30,16 @@ def next_step(status: Json) -> Json:
         return _step("review", "data", drafts=drafts)
     if ready < MANY:
         return _step("more_rows", "data", ready=ready)
-    if status["runs"] == 0:
-        return _step("method", "method") | {"then": _step("train", "train", ready=ready)}
-    return _step("compare", "compare")
+    return _after_rows(status["latest"], ready)
+
+
+def _after_rows(latest: Json | None, ready: int) -> Json:
+    """What follows once there are rows, by what became of the run that was begun last."""
+    if latest is not None and latest["status"] in BROKEN_OFF:
+        return _step("resume", "train")
+    if latest is not None and latest["tuned"]:
+        return _step("compare", "compare")
+    return _step("method", "method") | {"then": _step("train", "train", ready=ready)}
 
 
 def _watch(run: Json) -> Json:

@@ -17,10 +17,9 @@ def build(bench: Workbench, said: Words) -> None:
     def unfinished() -> Json:
         """What the person can go on with: rows, the last run, and the step that comes next."""
         status = bench.status()
-        runs = bench.runs.list()
         return {
             "dataset": status["dataset"],
-            "run": runs[-1] if runs else None,
+            "run": status["latest"],
             "next": next_step(status),
         }
 

@@ -91,8 +91,9 @@ class Workbench:
     def status(self) -> Json:
         """What is going on, cheap enough to be asked every second.
 
-        ``{"model", "dataset", "run", "memory": {"used_bytes", "total_bytes"}, "device", "tasks",
-        "mark", "runs", "datasets"}``; ``mark`` changes with each change of the dataset.
+        ``{"model", "dataset", "run", "latest", "memory": {"used_bytes", "total_bytes"}, "device",
+        "tasks", "mark", "runs", "datasets"}``; ``run`` is the one that goes on, ``latest`` the one
+        that was begun last; ``mark`` changes with each change of the dataset.
         """
         desk, memory = self.desk.get(), psutil.virtual_memory()
         model, dataset = desk["model"], desk["dataset"]
@@ -100,6 +101,7 @@ class Workbench:
             "model": self.models.show(model) if model else None,
             "dataset": self.rows.show(dataset) if dataset else None,
             "run": self.runs.living(),
+            "latest": self.runs.latest(),
             "memory": {
                 "used_bytes": memory.total - memory.available,
                 "total_bytes": memory.total,

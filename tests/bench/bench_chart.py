@@ -4,7 +4,8 @@
 
 The page's own module over the installed Plotly: a run of 10,000 updates, then 200 more, one by
 one as `watch` tells them, once as a whole and once zoomed in; before them a run of a 25th of the
-length, for comparison. The time of an update counts until it is drawn. Exit code 1, with a sentence, where the median misses its bound.
+length, for comparison. The time of an update counts until it is drawn. Exit code 1, with a
+sentence, where the median misses its bound on a quiet machine, or zoom is lost.
 """
 
 import http.server

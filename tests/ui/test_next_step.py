@@ -4,20 +4,25 @@ from typing import Any
 
 import pytest
 
-from studio.ui.next_step import MANY, next_step
+from studio.ui.next_step import BROKEN_OFF, MANY, next_step
 
 Json = dict[str, Any]
 
 
 def status(
-    *, model: bool = True, ready: int = 0, drafts: int = 0, runs: int = 0, run: Json | None = None
+    *,
+    model: bool = True,
+    ready: int = 0,
+    drafts: int = 0,
+    run: Json | None = None,
+    latest: Json | None = None,
 ) -> Json:
     dataset = {"rows": ready + drafts, "status": {"ready": ready, "draft": drafts, "flagged": 0}}
     return {
         "model": {"id": "starter"} if model else None,
         "dataset": dataset,
         "run": run,
-        "runs": runs,
+        "latest": latest,
     }
 
 
@@ -48,7 +53,20 @@ def test_enough_rows_lead_to_the_method_and_from_there_to_training() -> None:
 
 
 def test_after_a_run_the_answers_are_compared() -> None:
-    assert next_step(status(ready=MANY, runs=1))["place"] == "compare"
+    done = {"status": "finished", "tuned": True}
+    assert next_step(status(ready=MANY, latest=done))["place"] == "compare"
+
+
+@pytest.mark.parametrize("kind", BROKEN_OFF)
+def test_a_run_that_was_broken_off_is_gone_on_with(kind: str) -> None:
+    latest = {"status": kind, "tuned": False}
+    step = next_step(status(ready=MANY, latest=latest))
+    assert (step["key"], step["place"]) == ("next_resume", "train")
+
+
+def test_a_run_that_failed_leads_to_another() -> None:
+    failed = {"status": "failed", "tuned": False}
+    assert next_step(status(ready=MANY, latest=failed))["key"] == "next_method"
 
 
 def test_a_living_run_comes_before_all_else() -> None:

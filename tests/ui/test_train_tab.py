@@ -182,6 +182,8 @@ def test_every_sentence_that_the_page_makes_up_stands_in_the_catalogue(language:
     acts = ("pause", "resume", "stop", "compare", "again")
     assert {f"status_{one}" for one in states} <= said
     assert {f"is_{one}" for one in states if one != "running"} <= said
+    lost = {f"is_{one}_{how}" for one in ("interrupted", "failed") for how in ("saved", "unsaved")}
+    assert lost <= said
     assert {f"left_{one}" for one in reasons} <= said
     assert {*acts, *(f"{one}_what" for one in acts)} <= said
     assert {f"asked_{one}" for one in ("pause", "resume", "stop")} <= said
