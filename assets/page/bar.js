@@ -149,11 +149,7 @@ function tell(last, status) {
   }
 }
 
-<<<<<<< /work/main/assets/page/bar.js
-function signs({ model, dataset, mark, tasks, latest, run, runs }) {
-=======
-function signs({ model, dataset, datasets, mark, tasks, run, runs }) {
->>>>>>> /work/scratch/a/main/assets/page/bar.js
+function signs({ model, dataset, datasets, mark, tasks, latest, run, runs }) {
   return {
     run: [runs, latest?.run, latest?.status, latest?.name, run?.run, run?.status].join(" "),
     model: model?.id ?? "",
