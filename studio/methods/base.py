@@ -50,12 +50,12 @@ class Method(Protocol):
         ...
 
 
-def width_rate(sheet: Sheet, factor: float) -> float:
+def width_rate(sheet: Sheet, factor: float, *, highest: float = HIGHEST_RATE) -> float:
     """A peak rate that falls with the model's width: ``5e-5 * factor * (2000 / hidden)^0.781``.
 
     The exponent is the fit over Llama models in Schulman and Thinking Machines Lab, "LoRA Without
     Regret", 2025, which also finds a factor of 10 between LoRA and training everything. Two
-    figures are kept, and never more than :data:`HIGHEST_RATE`.
+    figures are kept, and never more than ``highest``.
     """
     rate = 5e-5 * factor * (2000 / sheet.hidden) ** 0.781
-    return float(f"{min(rate, HIGHEST_RATE):.2g}")
+    return float(f"{min(rate, highest):.2g}")

@@ -50,8 +50,13 @@ class LastLayers:
         return tied + (("last_layers_every_layer",) if values["layers"] == sheet.blocks else ())
 
     def learning_rate(self, sheet: Sheet) -> float:
-        """Twice what training everything takes."""
-        return width_rate(sheet, 2)
+        """Five times what training everything takes.
+
+        Measured on the starter, fifteen updates of four rows of the tone: the check loss of 4.36
+        falls to 3.66 at 2e-4, to 3.35 at 6e-4, and to 3.23 at 2e-3, where that of the trained rows
+        is far below it already.
+        """
+        return width_rate(sheet, 5)
 
 
 def _is_last(layer: Layer, sheet: Sheet, layers: int) -> bool:
