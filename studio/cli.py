@@ -273,6 +273,7 @@ def run_export(bench: Workbench, given: Namespace, out: Printer) -> None:
     argument("--run", required=True),
     argument("--prompt", required=True),
     argument("--system", default=""),
+    argument("--save-point", type=int, metavar="UPDATE"),
     argument("--max-new-tokens", type=int),
     argument("--temperature", type=float),
     argument("--seed", type=int),
@@ -281,8 +282,8 @@ def compare(bench: Workbench, given: Namespace, out: Printer) -> None:
     """Ask base and tuned the same question."""
     named = ("max_new_tokens", "temperature", "seed")
     sampling = {name: getattr(given, name) for name in named}
-    events = bench.compare.stream(given.run, given.prompt, system=given.system, sampling=sampling)
-    for event in events:
+    asked = {"system": given.system, "sampling": sampling, "step": given.save_point}
+    for event in bench.compare.stream(given.run, given.prompt, **asked):
         if "comparison" in event:
             out.comparison(event["comparison"])
 

@@ -207,6 +207,15 @@ def test_a_comparison_has_both_answers_and_the_proof(trained: Trained) -> None:
     assert first.json["tuned"]["text"] == second.json["tuned"]["text"]
 
 
+def test_a_save_point_can_answer_in_the_place_of_the_result(trained: Trained) -> None:
+    (*_, last) = trained.studio("run", "show", trained.run).json["checkpoints"]
+    words = ("compare", "--run", trained.run, "--prompt", "Hello?", "--max-new-tokens", "3")
+    done = trained.studio(*words, "--save-point", str(last)).json
+    assert (done["tuned_step"], done["base_proved"]) == (last, True)
+    refused = trained.studio(*words, "--save-point", "999")
+    assert (refused.code, "999" in refused.sentence) == (1, True)
+
+
 def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["nothing"], ["train", "--se", "r=1"], ["compare"], ["run", "show"], []):
         with pytest.raises(SystemExit) as ended:

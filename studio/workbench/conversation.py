@@ -124,6 +124,7 @@ class Conversation:
         self._answer: Answer | None = None
         self._thread: threading.Thread | None = None
         self._rest: threading.Timer | None = None
+        self._is_closed = False
         self._lock = threading.RLock()
 
     def ask(self, question: Question) -> str:
@@ -159,6 +160,7 @@ class Conversation:
     def close(self) -> None:
         """Stop for good."""
         with self._lock:
+            self._is_closed = True
             self._break_off()
             self._stay_awake()
 
@@ -231,9 +233,10 @@ class Conversation:
             if not exchange.is_over:  # how a stopped one ends is the way in which it was stopped
                 exchange.stage = "done"
                 exchange.problem = None if problem is None else problem.as_json()
-        self._rest = threading.Timer(self._idle, self._engine.rest)
-        self._rest.daemon = True
-        self._rest.start()
+            if not self._is_closed:
+                self._rest = threading.Timer(self._idle, self._engine.rest)
+                self._rest.daemon = True
+                self._rest.start()
 
     def _stay_awake(self) -> None:
         if self._rest is not None:

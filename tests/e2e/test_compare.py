@@ -298,6 +298,7 @@ def test_a_question_that_fails_brings_its_card_and_the_next_works(
     with hosted.bench.engine.device("export"):
         hosted.bench.compare.ask(run.id, "Why?")
         expect(exchange(page).locator(".compare-failed")).to_be_visible()
+    expect(page.locator("#compare .compare-ask")).to_be_enabled()
     ask(page, speaker, "And now?")
     speaker.finish(page)
     expect(exchange(page).locator(".compare-failed")).to_have_count(0)
