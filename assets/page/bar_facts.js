@@ -5,6 +5,8 @@ import { showCard } from "./notices.js";
 import { bytes, count, duration } from "./numbers.js";
 
 const SHORT_VERSION = 7;
+const MINUTE = 60;
+const LONG = 3 * MINUTE; // seconds mean nothing any more
 
 /** The line of facts. */
 export function facts(page, { model, dataset, run, memory }) {
@@ -51,7 +53,9 @@ export function progress(done, total) {
 }
 
 function left({ say, language }, seconds) {
-  return seconds === null || seconds === undefined ? "" : say("left", { time: duration(seconds, language) });
+  if (seconds === null || seconds === undefined) return "";
+  const rounded = seconds < LONG ? seconds : MINUTE * Math.round(seconds / MINUTE);
+  return say("left", { time: duration(rounded, language) });
 }
 
 /** One long work, with what ends it; a failed one with what leads to its card. */
