@@ -286,9 +286,9 @@ def _whys(roll: Roll, measured: Measured | None) -> dict[str, Json]:
     if measured is not None:
         return dict(measured.left_out)
     return {
-        entry.id: UserMistake(entry.problem).as_json()
+        entry.id: entry.why
         for entry in roll
-        if entry.problem is not None and entry.split is not Split.EXAM
+        if entry.why is not None and entry.split is not Split.EXAM
     }
 
 

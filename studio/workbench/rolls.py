@@ -2,19 +2,23 @@
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
-from studio.core.rows import Row, Split, supervised_problem
+from studio.core.errors import UserMistake
+from studio.core.rows import Body, Row, Split, supervised_problem
 from studio.store.rows import Rows
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A ready row. ``problem`` is the key of why nothing can be learned from it, or None."""
+    """A ready row. ``why`` is an error as JSON if no model can learn anything from it."""
 
     id: str
     split: Split
     group: str
-    problem: str | None
+    why: Json | None
 
 
 Roll = tuple[Entry, ...]
@@ -39,4 +43,9 @@ class Rolls:
 
 
 def _read(rows: tuple[Row, ...]) -> Roll:
-    return tuple(Entry(r.id, r.split, r.group, supervised_problem(r.body)) for r in rows)
+    return tuple(Entry(r.id, r.split, r.group, _why(r.body)) for r in rows)
+
+
+def _why(body: Body) -> Json | None:
+    key = supervised_problem(body)
+    return None if key is None else UserMistake(key).as_json()
