@@ -20,7 +20,7 @@ from studio.jobs.identity import Identity
 from studio.jobs.processes import Job, Launcher, Spawner, detach, fork, spawn
 from studio.store.owners import LINUX
 
-LIBRARIES = ("torch", "transformers", "peft", "studio.jobs.keeper")
+LIBRARIES = ("studio.engine", "torch", "transformers", "peft", "studio.jobs.keeper")
 PATIENCE = 120.0
 """Seconds for the imports and one fork, on a cold disk."""
 

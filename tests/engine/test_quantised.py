@@ -1,6 +1,9 @@
 """Models in four bits against transformers, bitsandbytes and PEFT on the very same files."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +205,24 @@ def test_runs_on_the_base_in_full_and_in_four_bits_do_not_share_it(begin: Begin)
         expected.append(told(opened(run)))
     for number in (0, 1, 0):
         assert told(loaded.open(Learned.of(runs[number].path))) == expected[number]
+
+
+def test_no_code_is_fetched_by_what_is_installed(tmp_path: Path) -> None:
+    """bitsandbytes would, on some processors, by a package ``kernels``."""
+    (tmp_path / "kernels.py").write_text("raise SystemExit('fetched')", encoding="utf-8")
+    code = (
+        "import studio.engine, sys, peft, transformers.integrations.bitsandbytes\n"
+        "assert 'bitsandbytes.backends.cpu.ops' in sys.modules\n"
+        "try:\n    from kernels import get_kernel\nexcept ImportError:\n    print('no')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("no\n", "")
 
 
 def same(found: Tensor, expected: Tensor) -> bool:

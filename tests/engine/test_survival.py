@@ -34,8 +34,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "last_layers": {"method": "last_layers", "knobs": {"layers": 1}},
     "bitfit": {"method": "bitfit"},
     "prompt_tuning": {"method": "prompt_tuning"},
+    "qlora": {"method": "qlora"},
 }
-EVERY = {"last_layers": 6, "bitfit": 6, "prompt_tuning": 6}
+EVERY = {"last_layers": 6, "bitfit": 6, "prompt_tuning": 6, "qlora": 12}
 """At which of the points the rest is struck: what they save differs, not when."""
 
 
