@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import Refusal, UserMistake
+from studio.core.errors import Refusal
 from studio.core.sheets import Sheet
 from studio.jobs.engine_client import Answer
 from studio.store.atomic import discard, ensure_folder
@@ -88,11 +88,14 @@ class ModelService:
         return self.index.get(wanted)
 
     def sheet(self, wanted: str) -> Sheet:
-        """The layer shapes of a model; for a folder its ``config.json`` is enough."""
+        """The layer shapes of a model; for a folder its ``config.json`` is enough.
+
+        Raises Refusal ``models.gone`` for a known model whose folder is not there any more.
+        """
         given = None if self._is_id(wanted) else folder_of(wanted)
         folder = given or Path(self.need(wanted).folder)
         if not folder.is_dir():
-            raise UserMistake("models.no_folder", folder=str(folder))
+            raise Refusal("models.gone", folder=str(folder))
         kept = Sheets(self.data.sheets).get(folder / "config.json")
         if kept is not None:
             return kept

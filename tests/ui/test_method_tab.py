@@ -153,7 +153,7 @@ def test_a_model_whose_folder_is_gone_is_one_card(bench: Workbench, tab: MethodT
         (tab.count, {"method": "lora", "knobs": {}, "training": {}}),
     ):
         card = edge.answering(ask)(given)["card"]
-        assert (card["key"], str(folder) in card["text"]) == ("models.no_folder", True)
+        assert (card["key"], str(folder) in card["text"]) == ("models.gone", True)
 
 
 def test_what_cannot_be_kept_changes_nothing_on_the_desk(tab: MethodTab) -> None:

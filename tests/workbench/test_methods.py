@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.core.errors import Mistakes, UserMistake
+from studio.core.errors import Mistakes, Refusal, UserMistake
 from studio.core.recipe import TRAINING_KNOBS
 from studio.methods import METHODS, cost_of, method_of, read_values
 from studio.store.sheets import Sheets
@@ -88,9 +88,9 @@ def test_a_model_whose_folder_is_gone_is_refused_without_the_engine(
         lambda: bench.methods.count(model, "lora", {}),
         lambda: bench.methods.overview(model),
     ):
-        with pytest.raises(UserMistake) as refused:
+        with pytest.raises(Refusal) as refused:
             ask()
-        assert refused.value.key == "models.no_folder"
+        assert refused.value.key == "models.gone"
 
 
 def test_the_overview_counts_every_method_with_the_knobs_on_the_desk(bench: Workbench) -> None:
