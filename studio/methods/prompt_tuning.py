@@ -56,5 +56,9 @@ class PromptTuning:
         return ()
 
     def learning_rate(self, sheet: Sheet) -> float:
-        """The same on all models: vectors of word pieces are about as long in all of them."""
-        return 1e-2
+        """The same for every width; the vectors have to go far, and nothing else learns.
+
+        Measured on the starter, fifteen updates of four rows of the tone: the check loss of 4.36
+        falls to 3.89 at 1e-2, to 3.73 at 3e-2, and to 3.82 at 1e-1.
+        """
+        return 3e-2
