@@ -145,7 +145,7 @@ class Checklists:
         entry = self.models.index.get(wanted)
         folder = Path(entry.folder)
         if not folder.is_dir():
-            raise Refusal("train.model_gone", folder=entry.folder)
+            raise Refusal("models.gone", folder=entry.folder)
         for name, (size, _) in dict(entry.identity.get("files", {})).items():
             if not (folder / name).is_file() or (folder / name).stat().st_size != size:
                 raise Refusal("train.model_changed", folder=entry.folder, file=name)

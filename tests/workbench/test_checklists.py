@@ -257,7 +257,7 @@ def test_a_model_whose_files_are_gone_or_others_is_a_problem(
     (folder / "config.json").unlink()
     assert problem(workshop, mine) == "train.model_changed"
     folder.rmdir()
-    assert problem(workshop, mine) == "train.model_gone"
+    assert problem(workshop, mine) == "models.gone"
 
 
 def test_a_disk_without_room_is_a_problem(

@@ -130,5 +130,5 @@ def test_known_models_have_names_and_say_who_needs_them(workshop: Workshop, tmp_
     titles = [model["title"] for model in known]
     assert titles == ["SmolLM2 135M Instruct", "my model", "Someone/Model--1"]
     assert [model["ours"] for model in known] == [True, False, True]
-    assert [model["present"] for model in known] == [False, True, False]
+    assert [model["present"] for model in known] == [True, True, False]
     assert [model["needed_by"] for model in known] == [[], [], []]

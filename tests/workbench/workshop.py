@@ -96,6 +96,8 @@ class FakeEngine(EngineRoom):
 
     def stream(self, op: str, /, **args: Any) -> Any:
         self.asked.append((op, args))
+        if op == "add_starter":
+            Path(args["target"]).mkdir(exist_ok=True)
         result: Any = self.results.get(op)
         facts = result | {"folder": args["folder"]} if op == "inspect_folder" else result
         self.answers.append(FakeAnswer(self.events, facts))
