@@ -130,7 +130,9 @@ class Printer:
         for lane in ("base", "tuned"):
             self._say(f"lane.{lane}")
             print(f"{comparison[lane]['text']}\n")
-        self._say("cli.base_proved" if comparison["base_proved"] else "cli.base_not_proved")
+        held = comparison.get("quantisation", "")
+        proof = "base_proved_copy" if held else "base_proved"
+        self._say(f"cli.{proof if comparison['base_proved'] else 'base_not_proved'}", held=held)
         if comparison["tuned_step"] != comparison["step"]:
             self._say("cli.older_result", **comparison)
         self._say("safety")

@@ -145,6 +145,13 @@ def test_a_comparison_carries_its_proof_and_the_warning(proved: bool, capsys: Ca
     assert "Not medical advice" in told
 
 
+def test_a_base_that_was_compressed_is_said_to_be_a_copy(capsys: Captured) -> None:
+    lanes = {"base": {"text": "b"}, "tuned": {"text": "t"}, "base_proved": True}
+    printer().comparison(lanes | {"step": 4, "tuned_step": 4, "quantisation": "nf4, double"})
+    told = capsys.readouterr().out
+    assert "compressed copy (nf4, double)" in told
+
+
 def test_an_answer_by_an_older_result_is_said_to_be_one(capsys: Captured) -> None:
     lanes = {"base": {"text": "b"}, "tuned": {"text": "t"}, "base_proved": True}
     printer().comparison(lanes | {"step": 7, "tuned_step": 4})

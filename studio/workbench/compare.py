@@ -41,7 +41,8 @@ class CompareService:
         """The runs that can answer, the newest first.
 
         ``{"run", "name", "model", "method", "dataset", "created", "step", "save_points",
-        "tuned_step", "erased_rows"}``; ``step`` is the last update of which there is anything.
+        "tuned_step", "quantisation", "erased_rows"}``; ``step`` is the last update of which there
+        is anything, ``quantisation`` how the base is held, empty where it is as on disk.
         """
         return [shown for entry in self.index.list()[::-1] if (shown := self._shown(entry))]
 
@@ -112,7 +113,8 @@ class CompareService:
     ) -> Iterator[Json]:
         """``{"lane", "text", …}`` as the answers grow; then the whole as ``{"comparison": …}``.
 
-        It bears the run's ``step`` and that of what has answered, ``tuned_step``.
+        It bears the run's ``step``, that of what has answered, ``tuned_step``, and the base's
+        ``quantisation``, empty where it answers as it lies on disk.
 
         The device is held until the proof is done too. Raises UserMistake for an empty question,
         Refusal while the device is in use.
@@ -123,7 +125,9 @@ class CompareService:
         with self.engine.device("compare"):
             asked = self.engine.stream("compare", **order)
             yield from (event for event in asked if "lane" in event)
-        yield {"comparison": asked.result | steps}
+        plan = chosen.plan()
+        held = {"quantisation": plan.quantisation if plan else ""}
+        yield {"comparison": asked.result | steps | held}
 
     def _order(
         self, run: str, prompt: str, *, system: str, sampling: Json, step: int | None
@@ -148,8 +152,8 @@ class CompareService:
         """A run for whoever chooses one; None where nothing of it can answer."""
         run = RunFolder(self.data.runs / entry.id)
         try:
-            points, tuned = run.checkpoints.named(), run.tuned_step
-            if not run.is_there or run.plan() is None or not (points or tuned is not None):
+            points, tuned, plan = run.checkpoints.named(), run.tuned_step, run.plan()
+            if not run.is_there or plan is None or not (points or tuned is not None):
                 return None
             recipe = run.recipe()
         except StudioError:  # damaged
@@ -164,6 +168,7 @@ class CompareService:
             "step": max(*points, tuned or 0, 0),
             "save_points": points,
             "tuned_step": tuned,
+            "quantisation": plan.quantisation,
             "erased_rows": entry.erased,
         }
 

@@ -29,7 +29,7 @@ def run(workshop: Workshop) -> str:
 
 def test_pieces_come_first_and_the_comparison_last(workshop: Workshop, run: str) -> None:
     heard = list(workshop.compare.stream(run, "Why?", system="Be brief.", sampling={"seed": 3}))
-    steps = {"step": 0, "tuned_step": None}
+    steps = {"step": 0, "tuned_step": None, "quantisation": ""}
     assert heard == [*PIECES, {"comparison": COMPARISON | steps}]
     ((op, args),) = workshop.engine.asked
     assert (op, args["run"]) == ("compare", str(workshop.data.runs / run))
