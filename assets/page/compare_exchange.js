@@ -114,10 +114,11 @@ export class Exchange {
   }
 }
 
-/** Which run at which point answers, in one line. */
-export function sourceOf({ say }, { run, step }) {
+/** Which run at which point answers, and by which chance, in one line. */
+export function sourceOf({ say, language }, { run, step, temperature, seed }) {
   const at = step === null ? say("at_result", { step: run.tuned_step }) : say("at_save_point", { step });
-  return [run.name, at].join(" · ");
+  const chance = temperature > 0 && [say("sum_variety", { value: decimal(temperature, 1, language) }), say("sum_seed", { n: String(seed) })];
+  return [run.name, at, chance].flat().filter(Boolean).join(" · ");
 }
 
 function failed(card, say) {

@@ -3,7 +3,8 @@
 import { fill, h } from "./dom.js";
 import { count, decimal } from "./numbers.js";
 
-const CATCH_UP = 180;
+const QUICK = 150;
+const SLOW = 900;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 /** `text` is all that has come; it is shown letter by letter at the pace at which it comes. */
@@ -11,6 +12,8 @@ export class Lane {
   #shown = 0;
   #frame = 0;
   #then = 0;
+  #heard = 0;
+  #pace = QUICK;
 
   constructor(page, name) {
     const { say } = page;
@@ -37,6 +40,7 @@ export class Lane {
     if (lane) {
       this.seen = lane.seen;
       this.text += lane.text;
+      if (lane.text) this.#hear();
     }
     const isWriting = Boolean(now && now.stage === "answering" && !lane.ended);
     this.element.classList.toggle("compare-writing", isWriting);
@@ -44,6 +48,14 @@ export class Lane {
     this.#tell(lane, now);
     if (!isWriting || still.matches || document.hidden) this.#reveal(Infinity);
     else if (!this.#frame) this.#start();
+  }
+
+  /** Text comes in bits; each is spread over about the time until the next. */
+  #hear() {
+    const now = performance.now();
+    const since = Math.min(SLOW, Math.max(QUICK, now - this.#heard));
+    this.#pace += 0.5 * (since - this.#pace);
+    this.#heard = now;
   }
 
   #tell(lane, now) {
@@ -70,8 +82,11 @@ export class Lane {
 
   #step(at) {
     const waiting = this.text.length - this.#shown;
-    this.#reveal(this.#shown + Math.max(1, Math.round((waiting * (at - this.#then)) / CATCH_UP)));
-    this.#then = at;
+    const more = Math.round((waiting * 1.5 * (at - this.#then)) / this.#pace);
+    if (more) {
+      this.#reveal(this.#shown + more);
+      this.#then = at;
+    }
     this.#frame = this.#shown < this.text.length ? requestAnimationFrame((next) => this.#step(next)) : 0;
   }
 

@@ -108,9 +108,12 @@ class Loaded:
     ground: Ground | None = None
     opened: Opened | None = None
 
-    def has(self, learned: Learned) -> bool:
-        """Whether it is at hand, and still the same."""
-        return self.opened is not None and self.opened.learned == learned
+    def has_base_of(self, learned: Learned) -> bool:
+        """Whether that can be opened without loading a model."""
+        ground, plan = self.ground, learned.run.plan()
+        if ground is None or plan is None:
+            return False
+        return ground.carries(learned.run.recipe(), plan)
 
     def open(self, learned: Learned) -> Opened:
         """The run with what it has ``learned``, loaded unless it is at hand.
@@ -118,7 +121,7 @@ class Loaded:
         Another base is given up before one is loaded. Raises Refusal ``models.changed`` for a base
         that is not what it was when the run began.
         """
-        if self.opened is None or not self.has(learned):
+        if self.opened is None or self.opened.learned != learned:
             recipe, plan = learned.run.recipe(), learned.run.plan()
             assert plan is not None  # it is written before the first update
             require_same_base(learned.run, recipe)

@@ -235,7 +235,7 @@ def compare(
     in no more than it.
     """
     learned = Learned.of(Path(run), step)
-    if not bench.loaded.has(learned):
+    if not bench.loaded.has_base_of(learned):
         yield {"stage": "loading"}
     pair = bench.loaded.open(learned).pair
     head = [Message("system", system)] if system else []

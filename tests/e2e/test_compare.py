@@ -11,6 +11,7 @@ from studio.store.run_folder import RunFolder, RunRow
 from tests.e2e.conftest import Open
 from tests.e2e.hosted import Hosted
 from tests.e2e.steps import comes
+from tests.e2e.told_runs import ToldRun
 from tests.ui.benches import CannedEngine
 from tests.workbench.answering_runs import ROWS, answering_run
 from tests.workbench.slow_answer import SlowAnswer, piece
@@ -100,7 +101,7 @@ def test_both_answers_are_written_side_by_side(visit: Open, speaker: Speaker) ->
     expect(exchange(page).locator(".compare-base")).to_contain_text("Unchanged original")
     expect(exchange(page).locator(".compare-tuned")).to_contain_text("Cut off")
     expect(exchange(page).locator(".compare-base")).not_to_contain_text("Cut off")
-    expect(exchange(page).locator(".compare-base")).to_contain_text("3 word pieces · 0.3 s")
+    expect(exchange(page).locator(".compare-base")).to_contain_text("word pieces: 3 · 0.3 s")
 
 
 def test_a_line_break_and_a_word_in_the_making_ask_nothing(visit: Open, speaker: Speaker) -> None:
@@ -288,6 +289,23 @@ def test_while_something_else_has_the_machine_the_page_says_so(
     expect(page.locator("#compare .compare-ask")).to_be_enabled()
     assert speaker.orders == []
     expect(field(page)).to_have_value("Why?")
+
+
+def test_a_training_that_has_the_machine_can_be_paused_from_here(
+    visit: Open, speaker: Speaker, hosted: Hosted
+) -> None:
+    home = hosted.bench.data.root
+    training = ToldRun.begin(home, hosted.bench.rows.all()[0]["id"], "Fever")
+    with hosted.bench.engine.device(training.folder.id):
+        page = visit("compare")
+        expect(page.locator("#compare .compare-busy")).to_contain_text("“Fever” is training")
+        press(page, "Pause the training")
+        comes(page, lambda: training.folder.asked() == "pause")
+        expect(page.locator("#compare .compare-busy")).to_contain_text("is being saved")
+    training.die()
+    expect(page.locator("#compare .compare-busy")).to_have_count(0)
+    ask(page, speaker, "Why?")
+    speaker.finish(page)
 
 
 def test_a_question_that_fails_brings_its_card_and_the_next_works(

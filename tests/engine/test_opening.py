@@ -75,8 +75,10 @@ def test_runs_of_one_base_take_turns_and_answer_as_if_loaded_alone(
     assert expected[0][BASE] == expected[1][BASE]
     loads.clear()
     loaded = Loaded()
+    assert not loaded.has_base_of(learned[0])
     for at in (0, 1, 0, 1):
         assert answers(loaded.open(learned[at])) == expected[at]
+        assert all(map(loaded.has_base_of, learned))
     assert len(loads) == 1
 
 
@@ -143,6 +145,7 @@ def test_a_base_in_another_format_is_another(begin: Begin, loads: list[str]) -> 
     runs = [trained(begin), trained(begin, precision="bfloat16")]
     loaded = Loaded()
     for run, dtype in zip(runs, (torch.float32, torch.bfloat16), strict=True):
+        assert not loaded.has_base_of(Learned.of(run.path))
         assert loaded.open(Learned.of(run.path)).pair.installed.model.dtype == dtype
     assert len(loads) == 2
 
