@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from tokenizers import pre_tokenizers
 from transformers import (
-    AutoConfig,
     AutoTokenizer,
     GgufConfig,
     PreTrainedConfig,
@@ -23,21 +22,15 @@ from transformers import (
     PreTrainedTokenizerBase,
     modeling_gguf_pytorch_utils,
 )
-from transformers.integrations.gguf.reader import read_gguf_metadata
 from transformers.utils import logging
 
-from studio.core.errors import StudioError, UserMistake
-from studio.engine.configuration import (
-    context_of,
-    model_class,
-    refuse_pointer,
-    text_part,
-)
+from studio.core.errors import UserMistake
+from studio.engine.configuration import context_of
+from studio.engine.gguf_head import config_of, metadata_of, naming, require_file, shape_of
 from studio.engine.gguf_reader import reading_once
 from studio.engine.identity import SOURCE
 from studio.engine.loading import read_weights
 from studio.engine.progress import Progress, Report, unheard
-from studio.engine.sheet_reader import sheet_of
 from studio.engine.silence import silence
 from studio.engine.space import require_space
 from studio.store.atomic import ensure_folder, publishing, sweep, write_json, write_text
@@ -64,18 +57,20 @@ def convert(
     is none, is damaged or holds what transformers cannot read; Refusal where the disk is full.
     """
     silence()
-    _check(path, target)
+    require_file(path)
+    if target.exists():
+        raise UserMistake("models.already_there", folder=target.name)
     ensure_folder(target.parent)
     sweep(target.parent)
     with (
-        _naming(path),
+        naming(path),
         reading_once(lambda done, total: report(Progress("read", done, total, "strings"))),
     ):
-        config = _read_config(path)
+        config = config_of(path)
         report(Progress("prepare", 0, 3, "parts"))
         tokenizer = _read_tokenizer(path, config)
         report(Progress("prepare", 1, 3, "parts"))
-        count = _count(config)
+        count = shape_of(config).total
         report(Progress("prepare", 2, 3, "parts"))
         dtype = torch.float32 if count * 4 <= large else torch.bfloat16
         require_space(target.parent, count * dtype.itemsize)
@@ -87,38 +82,12 @@ def convert(
     return target
 
 
-def _check(path: Path, target: Path) -> None:
-    if not path.is_file():
-        raise UserMistake("models.no_file", file=path.name)
-    refuse_pointer(path)
-    if target.exists():
-        raise UserMistake("models.already_there", folder=target.name)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Turn whatever transformers raises on a file that it cannot read into a sentence."""
-    try:
-        yield
-    except (StudioError, MemoryError):
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserMistake("models.gguf_unreadable", file=path.name, reason=reason) from error
-
-
-def _read_config(path: Path) -> PreTrainedConfig:
-    return text_part(
-        AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
-    )
-
-
 def _read_tokenizer(path: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         path.parent, gguf_file=path.name, local_files_only=True
     )
     tokenizer.model_max_length = context_of(config) or tokenizer.model_max_length
-    if _metadata(path).get("tokenizer.ggml.pre") in _DIGITS_APART:
+    if metadata_of(path).get("tokenizer.ggml.pre") in _DIGITS_APART:
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Digits(individual_digits=True),
@@ -126,17 +95,6 @@ def _read_tokenizer(path: Path, config: PreTrainedConfig) -> PreTrainedTokenizer
             ]
         )
     return tokenizer
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    metadata, _ = read_gguf_metadata(str(path))
-    return metadata
-
-
-def _count(config: PreTrainedConfig) -> int:
-    """Parameters of the model, tied ones once."""
-    with torch.device("meta"):
-        return sheet_of(model_class(config)(config)).total
 
 
 def _unpack(
@@ -207,7 +165,7 @@ def _keep_origin(path: Path, folder: Path, beside: Collection[Path]) -> None:
     """Where the weights come from and under which licence, for people and for programs."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    metadata = _metadata(path)
+    metadata = metadata_of(path)
     source = {"kind": "gguf", "file": path.name, "sha256": digest}
     write_json(folder / SOURCE, source)
     card = {

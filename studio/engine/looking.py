@@ -5,15 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from transformers import AutoConfig
-from transformers.integrations.gguf.reader import read_gguf_metadata
-
-from studio.core.errors import StudioError, UserMistake
 from studio.core.sheets import Sheet
 from studio.engine import gguf, hub
-from studio.engine.configuration import model_class, read_config, refuse_pointer, text_part
-from studio.engine.sheet_reader import cached_sheet, sheet_of
+from studio.engine.configuration import read_config
+from studio.engine.gguf_head import config_of, metadata_of, naming, require_file, shape_of
+from studio.engine.sheet_reader import cached_sheet
 from studio.engine.silence import silence
 
 
@@ -62,21 +58,10 @@ def look_at_hub(hub_id: str, sheets: Path, *, endpoint: str | None = None) -> Lo
 def look_at_gguf(path: Path) -> Look:
     """A GGUF file, from its head; raises what :func:`studio.engine.gguf.convert` would."""
     silence()
-    if not path.is_file():
-        raise UserMistake("models.no_file", file=path.name)
-    refuse_pointer(path)
-    try:
-        metadata, _ = read_gguf_metadata(str(path))
-        config = text_part(
-            AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
-        )
-        with torch.device("meta"):
-            sheet = sheet_of(model_class(config)(config))
-    except (StudioError, MemoryError):
-        raise
-    except Exception as error:  # every kind of damage has an error of its own
-        reason = " ".join(str(error).split())[:200]
-        raise UserMistake("models.gguf_unreadable", file=path.name, reason=reason) from error
+    require_file(path)
+    with naming(path):
+        metadata, config = metadata_of(path), config_of(path)
+        sheet = shape_of(config)
     width = 4 if sheet.total * 4 <= gguf.LARGE else 2
     return _look(
         sheet,

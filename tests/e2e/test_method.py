@@ -11,7 +11,8 @@ from studio.methods import METHODS, cost_of, method_of, read_values
 from tests.e2e.conftest import Open
 from tests.e2e.hosted import Hosted
 from tests.e2e.steps import comes, sees
-from tests.ui.benches import SHEET, CannedEngine, add_model
+from tests.known_model import SHEET
+from tests.ui.benches import CannedEngine, add_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -8,46 +8,15 @@ from typing import Any
 
 from studio.core.errors import UserMistake
 from studio.core.rows import Body, NewRow, Split, Status
-from studio.core.sheets import Layer, LayerKind, Sheet, Tensor
 from studio.store.data_folder import DataFolder
 from studio.workbench import Workbench
 from studio.workbench.engine_room import EngineRoom
+from tests.known_model import FACTS, MACHINE, SHEET
 
 Json = dict[str, Any]
 Reply = Callable[..., Any]
 """What an operation answers to its arguments; a StudioError that it raises is the answer too."""
 
-SHEET = Sheet(
-    architecture="TinyForCausalLM",
-    blocks=1,
-    hidden=32,
-    context=64,
-    vocabulary=32,
-    tied=False,
-    layers=(
-        Layer("embed", LayerKind.EMBEDDING, (Tensor("embed.weight", (32, 32)),)),
-        Layer(
-            "layers.0.up", LayerKind.LINEAR, (Tensor("layers.0.up.weight", (32, 32)),), 32, 32, 0
-        ),
-    ),
-)
-FACTS: Json = {
-    "architecture": "TinyForCausalLM",
-    "parameters": 134_515_008,
-    "layers": 30,
-    "context": 8192,
-    "chat_template": True,
-    "licence": "apache-2.0",
-    "bytes": 269_060_552,
-    "identity": {"kind": "folder", "hash": "ab" * 32},
-}
-MACHINE: Json = {
-    "device": "cpu",
-    "precision": "float32",
-    "threads": 2,
-    "instructions": "AVX2",
-    "memory_bytes": {"total": 16 * 2**30, "free": 12 * 2**30},
-}
 STATUSES = (Status.READY, Status.READY, Status.DRAFT, Status.READY, Status.FLAGGED)
 _STEPS = 4
 

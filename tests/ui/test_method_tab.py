@@ -20,7 +20,8 @@ from studio.store.sheets import Sheets
 from studio.ui.edge import Edge
 from studio.ui.method_tab import MethodTab
 from studio.workbench import Workbench
-from tests.ui.benches import SHEET, CannedEngine, add_model, bench_without_torch
+from tests.known_model import SHEET
+from tests.ui.benches import CannedEngine, add_model, bench_without_torch
 
 KNOBS = {knob.name: knob for m in METHODS.values() for knob in (*m.knobs, *TRAINING_KNOBS)}
 

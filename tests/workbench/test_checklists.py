@@ -11,9 +11,10 @@ from studio.core.events import Started, Stepped
 from studio.core.recipe import Training
 from studio.core.rows import Body, NewRow, Row, Split, Status
 from studio.store.run_folder import RunFolder
+from tests.known_model import FACTS
 from tests.store.sample_rows import ask
 from tests.tiny_studio import until
-from tests.workbench.workshop import FACTS, Workshop
+from tests.workbench.workshop import Workshop
 
 Json = dict[str, Any]
 

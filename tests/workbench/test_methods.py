@@ -10,7 +10,8 @@ from studio.core.recipe import TRAINING_KNOBS
 from studio.methods import METHODS, cost_of, method_of, read_values
 from studio.store.sheets import Sheets
 from studio.workbench import Workbench
-from tests.ui.benches import SHEET, CannedEngine, add_model, bench_without_torch
+from tests.known_model import SHEET
+from tests.ui.benches import CannedEngine, add_model, bench_without_torch
 
 
 @pytest.fixture

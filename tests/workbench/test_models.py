@@ -5,7 +5,8 @@ import pytest
 from studio.core.errors import Refusal, UserMistake
 from studio.store.runs import RunEntry
 from studio.store.sheets import Sheets
-from tests.workbench.workshop import SHEET, Workshop
+from tests.known_model import SHEET
+from tests.workbench.workshop import Workshop
 
 
 @pytest.fixture

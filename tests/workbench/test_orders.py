@@ -5,8 +5,9 @@ import pytest
 from studio.core.errors import Mistakes, Refusal, UserMistake
 from studio.core.rows import NewRow, Split, Status
 from studio.workbench.orders import Order
+from tests.known_model import FACTS
 from tests.store.sample_rows import ask, ready
-from tests.workbench.workshop import FACTS, Workshop
+from tests.workbench.workshop import Workshop
 
 
 def key_of(workshop: Workshop, **order: Any) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from studio.core.errors import Refusal
 from studio.workbench.memory import WORKING
-from tests.workbench.workshop import FACTS, MACHINE, Workshop
+from tests.known_model import FACTS, MACHINE, SHEET
+from tests.workbench.workshop import Workshop
 
 AFAR = {
     "architecture": "TinyForCausalLM",
@@ -30,8 +31,8 @@ def test_a_pick_tells_what_it_is_what_it_takes_and_whether_it_is_there(workshop:
         True,
         ["en"],
     )
-    assert (starter["parameters"], starter["layers"], starter["context"]) == (1024, 1, 64)
-    assert starter["memory_needed_bytes"] == 1024 * 4 + WORKING
+    assert (starter["parameters"], starter["layers"], starter["context"]) == (SHEET.total, 1, 64)
+    assert starter["memory_needed_bytes"] == SHEET.total * 4 + WORKING
     assert starter["number_format"] == "float32"
     assert starter["fits"] is (starter["memory_free_bytes"] >= starter["memory_needed_bytes"])
 
@@ -51,7 +52,7 @@ def test_the_machine_is_asked_once_and_sheets_are_counted_in_its_number_format(
 ) -> None:
     workshop.engine.results["machine_facts"] = MACHINE | {"precision": "bfloat16"}
     for _ in range(2):
-        assert workshop.shelf.picks("en")[0]["memory_needed_bytes"] == 1024 * 2 + WORKING
+        assert workshop.shelf.picks("en")[0]["memory_needed_bytes"] == SHEET.total * 2 + WORKING
     assert [op for op, _ in workshop.engine.asked].count("machine_facts") == 1
 
 
@@ -105,7 +106,7 @@ def test_a_folder_and_a_file_are_looked_at_where_they_are(
 def test_the_starter_can_be_looked_at_before_it_is_unpacked(workshop: Workshop) -> None:
     seen = workshop.shelf.look("starter")
     assert (seen["title"], seen["licence"]) == ("SmolLM2 135M Instruct", "apache-2.0")
-    assert seen["disk_bytes"] == 1024 * 4
+    assert seen["disk_bytes"] == SHEET.total * 4
 
 
 def test_what_has_arrived_of_a_broken_download_is_told(workshop: Workshop) -> None:

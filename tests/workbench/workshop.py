@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.rows import NewRow
-from studio.core.sheets import Layer, LayerKind, Sheet, Tensor
 from studio.jobs.processes import Launcher
 from studio.jobs.trainers import Trainers
 from studio.store.data_folder import DataFolder
@@ -27,39 +26,10 @@ from studio.workbench.runs import RunService
 from studio.workbench.shelf import Shelf
 from studio.workbench.tasks import Tasks
 from studio.workbench.watching import Watching
+from tests.known_model import FACTS, MACHINE, SHEET
 from tests.store.sample_rows import UnsyncedDatabase, new_key, ready
 
 Json = dict[str, Any]
-
-SHEET = Sheet(
-    architecture="TinyForCausalLM",
-    blocks=1,
-    hidden=32,
-    context=64,
-    vocabulary=32,
-    tied=False,
-    layers=(
-        Layer(
-            "layers.0.up", LayerKind.LINEAR, (Tensor("layers.0.up.weight", (32, 32)),), 32, 32, 0
-        ),
-    ),
-)
-FACTS = {
-    "architecture": "TinyForCausalLM",
-    "parameters": 64,
-    "layers": 1,
-    "context": 64,
-    "chat_template": True,
-    "licence": None,
-    "bytes": 256,
-    "identity": {"kind": "folder", "hash": "ab" * 32},
-}
-
-MACHINE = {
-    "device": "cpu",
-    "precision": "float32",
-    "memory_bytes": {"total": 16 << 30, "free": 12 << 30},
-}
 
 
 class FakeAnswer(Iterator[Json]):
