@@ -29,7 +29,7 @@ TEXT = (
     "higher than it should be. Ask a doctor when the fever lasts for three days, or when you are "
     "in doubt about anything that you read here."
 )
-KNOBS: dict[str, dict[str, Any]] = {name: {} for name in METHODS} | {
+KNOBS: dict[str, dict[str, Any]] = {name: {} for name in METHODS if name != "qlora"} | {
     "lora": {"r": 4, "alpha": 8},
     "last_layers": {"layers": 1},
     "prompt_tuning": {"tokens": 5},
@@ -70,7 +70,7 @@ def installed(model: PreTrainedModel, method: str, **knobs: Any) -> Installed:
     for parameter in made.parameters.values():
         if not parameter.any():
             values = torch.randn(parameter.shape, generator=stream)
-            parameter.data.copy_(0.1 * values)
+            parameter.data.copy_((0.1 if parameter.ndim == 2 else 0.01) * values)
     return made
 
 
