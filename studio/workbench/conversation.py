@@ -6,6 +6,7 @@ What was asked in this sitting stays in memory, so that a reload and a second wi
 import secrets
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,9 @@ MOST_EARLIER = 50
 
 IDLE = 600.0
 """Seconds after the last answer until the engine gives its memory back."""
+
+TICK = 2.0
+"""Seconds until it is seen that something else, such as a training, has the device."""
 
 _OVER = ("done", "stopped")
 
@@ -117,13 +121,13 @@ class Exchange:
 class Conversation:
     """The questions of one sitting. Any thread may ask, look and stop."""
 
-    def __init__(self, engine: EngineRoom, idle: float = IDLE) -> None:
-        self._engine, self._idle = engine, idle
+    def __init__(self, engine: EngineRoom, *, idle: float = IDLE, tick: float = TICK) -> None:
+        self._engine, self._idle, self._tick = engine, idle, tick
         self._exchanges: list[Exchange] = []
         self._holder: Exchange | None = None
         self._answer: Answer | None = None
         self._thread: threading.Thread | None = None
-        self._rest: threading.Timer | None = None
+        self._awake = threading.Event()
         self._is_closed = False
         self._lock = threading.RLock()
 
@@ -162,7 +166,7 @@ class Conversation:
         with self._lock:
             self._is_closed = True
             self._break_off()
-            self._stay_awake()
+            self._awake.set()
 
     @property
     def is_answering(self) -> bool:
@@ -191,7 +195,7 @@ class Conversation:
         """Answer ``exchange`` once the thread of the one ``before`` has let go of the device."""
         if before is not None:
             before.join()
-        self._stay_awake()
+        self._awake.set()
         problem: StudioError | None = None
         try:
             if not exchange.is_over:
@@ -234,10 +238,12 @@ class Conversation:
                 exchange.stage = "done"
                 exchange.problem = None if problem is None else problem.as_json()
             if not self._is_closed:
-                self._rest = threading.Timer(self._idle, self._engine.rest)
-                self._rest.daemon = True
-                self._rest.start()
+                self._awake = threading.Event()
+                threading.Thread(target=self._doze, args=(self._awake,), daemon=True).start()
 
-    def _stay_awake(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
+    def _doze(self, awake: threading.Event) -> None:
+        """Give the memory back after a while, or once something else has the device."""
+        late = time.monotonic() + self._idle
+        while not awake.wait(self._tick) and self._engine.pid is not None:
+            if time.monotonic() >= late or self._engine.device_owner() is not None:
+                self._engine.rest()

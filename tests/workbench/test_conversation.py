@@ -253,7 +253,7 @@ def test_what_was_asked_stays_until_it_is_too_much(talk: Conversation, engine: S
 
 
 def test_the_model_stays_in_memory_and_goes_after_a_while(engine: SlowEngine) -> None:
-    talk = Conversation(engine, idle=0.2)
+    talk = Conversation(engine, idle=0.2, tick=0.05)
     ask(talk, engine)
     finish(talk, engine)
     assert talk.held == RUN
@@ -261,8 +261,19 @@ def test_the_model_stays_in_memory_and_goes_after_a_while(engine: SlowEngine) ->
     assert talk.held is None
 
 
+def test_a_training_begun_by_another_process_gets_the_memory(engine: SlowEngine) -> None:
+    talk = Conversation(engine, tick=0.05)
+    ask(talk, engine)
+    finish(talk, engine)
+    time.sleep(0.3)
+    assert (talk.held, engine.times_rested) == (RUN, 0)
+    with engine.device("run1"):
+        until(lambda: engine.times_rested == 1)
+    assert talk.held is None
+
+
 def test_a_question_in_time_keeps_the_model(engine: SlowEngine) -> None:
-    talk = Conversation(engine, idle=0.3)
+    talk = Conversation(engine, idle=0.3, tick=0.05)
     ask(talk, engine)
     finish(talk, engine)
     ask(talk, engine)
