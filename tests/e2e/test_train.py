@@ -1,6 +1,6 @@
 """The Train tab in the browser: a run as it fares, whatever becomes of server, window and trainer.
 
-The trainer is the test itself (`told_runs`); `test_journey` trains for real.
+The trainer is the test itself (`told_runs`), but for the last journey.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,18 @@ from playwright.sync_api import expect
 
 from studio.core.errors import Refusal
 from studio.core.events import Ended, Waiting
+from studio.workbench import Workbench
 from tests.e2e.conftest import Open
 from tests.e2e.served import Served, Shelf
 from tests.e2e.steps import comes
 from tests.e2e.told_runs import ToldRun, answer, check, saved
+from tests.tiny_studio import TinyStudio
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
+
+COLD = 180_000
+"""Milliseconds that a first start may take on a busy machine, which imports torch meanwhile."""
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>[a](javascript:alert(3))"
 SHOWN = "document.querySelector('#train .chart-figure').layout.xaxis.range"
@@ -26,13 +31,6 @@ DRAWN = "document.querySelector('#train .chart-figure')?.data?.[1].x.length"
 @pytest.fixture
 def run(shelf: Shelf) -> ToldRun:
     return ToldRun.begin(shelf.folder, shelf.fill("Fever", []), "Fever · lora")
-
-
-def see(page: "Page", run: ToldRun | None = None) -> "Page":
-    """Go to the Train tab, or to one run there."""
-    page.evaluate("hash => { location.hash = hash; }", f"train/{run.folder.id}" if run else "train")
-    expect(page.locator("#train h1")).to_be_visible()
-    return page
 
 
 def far(page: "Page") -> "Locator":
@@ -53,10 +51,10 @@ def points(page: "Page", count: int) -> None:
 
 
 def test_a_living_run_is_shown_as_it_goes_and_again_after_a_reload(
-    open_page: Open, run: ToldRun
+    visit: Open, run: ToldRun
 ) -> None:
     run.learn(1, 3)
-    page = see(open_page())
+    page = visit("train")
     expect(far(page)).to_contain_text("update 3 of 40")
     expect(page.locator("#train .train-foot")).to_contain_text("keep the computer awake")
     points(page, 3)
@@ -70,9 +68,9 @@ def test_a_living_run_is_shown_as_it_goes_and_again_after_a_reload(
     expect(page.locator("#train .train-figures")).to_contain_text("2.25")
 
 
-def test_two_windows_see_a_pause_that_one_of_them_asked_for(open_page: Open, run: ToldRun) -> None:
+def test_two_windows_see_a_pause_that_one_of_them_asked_for(visit: Open, run: ToldRun) -> None:
     run.learn(1, 3)
-    mine, theirs = see(open_page()), see(open_page())
+    mine, theirs = visit("train"), visit("train")
     mine.bring_to_front()
     act(mine, "Pause").click()
     expect(mine.locator("#train .train-state")).to_contain_text("Pausing")
@@ -87,9 +85,9 @@ def test_two_windows_see_a_pause_that_one_of_them_asked_for(open_page: Open, run
         expect(act(page, "Resume")).to_be_enabled()
 
 
-def test_stopping_asks_once(open_page: Open, run: ToldRun) -> None:
+def test_stopping_asks_once(visit: Open, run: ToldRun) -> None:
     run.learn(1, 3)
-    page = see(open_page())
+    page = visit("train")
     act(page, "Stop and keep").click()
     dialog = page.get_by_role("alertdialog")
     expect(dialog).to_contain_text("3 of 40")
@@ -101,9 +99,9 @@ def test_stopping_asks_once(open_page: Open, run: ToldRun) -> None:
     comes(page, lambda: run.folder.asked() == "stop")
 
 
-def test_a_killed_trainer_is_told_with_what_is_kept(open_page: Open, run: ToldRun) -> None:
+def test_a_killed_trainer_is_told_with_what_is_kept(visit: Open, run: ToldRun) -> None:
     run.learn(1, 6)
-    page = see(open_page())
+    page = visit("train")
     expect(status(page)).to_have_text("learning")
     run.die()
     expect(status(page)).to_have_text("interrupted")
@@ -111,10 +109,10 @@ def test_a_killed_trainer_is_told_with_what_is_kept(open_page: Open, run: ToldRu
     expect(act(page, "Resume")).to_be_enabled()
 
 
-def test_what_a_resume_does_again_is_drawn_anew(open_page: Open, run: ToldRun) -> None:
+def test_what_a_resume_does_again_is_drawn_anew(visit: Open, run: ToldRun) -> None:
     run.learn(1, 6)
     run.say(saved(4))
-    page = see(open_page())
+    page = visit("train")
     points(page, 6)
     run.die()
     run.resume(4)
@@ -128,7 +126,7 @@ def test_a_server_that_was_killed_is_missed_quietly_and_found_again(
     open_page: Open, run: ToldRun, served: Served
 ) -> None:
     run.learn(1, 3)
-    page = see(open_page())
+    page = open_page("train")
     expect(far(page)).to_contain_text("update 3 of 40")
     served.kill()
     expect(page.locator("#train .train-away")).to_be_visible()
@@ -138,10 +136,10 @@ def test_a_server_that_was_killed_is_missed_quietly_and_found_again(
     expect(page.locator("#train .train-away")).to_be_hidden()
 
 
-def test_what_a_model_says_is_text_and_nothing_else(open_page: Open, run: ToldRun) -> None:
+def test_what_a_model_says_is_text_and_nothing_else(visit: Open, run: ToldRun) -> None:
     run.say(answer(0, HOSTILE, HOSTILE), answer(4, HOSTILE, "**" + HOSTILE))
     run.learn(1, 4)
-    page = see(open_page())
+    page = visit("train")
     expect(page.locator("#train .train-asked")).to_have_text(HOSTILE)
     expect(page.locator("#train .train-said").last).to_have_text("**" + HOSTILE)
     expect(page.locator("#train .train-safety")).to_contain_text("Not medical advice")
@@ -149,11 +147,11 @@ def test_what_a_model_says_is_text_and_nothing_else(open_page: Open, run: ToldRu
 
 
 def test_names_of_runs_are_text_in_the_list_the_legend_and_the_figure(
-    open_page: Open, shelf: Shelf
+    visit: Open, shelf: Shelf
 ) -> None:
     run = ToldRun.begin(shelf.folder, shelf.fill("Fever", []), HOSTILE[:90])
     run.learn(1, 5)
-    page = see(open_page())
+    page = visit("train")
     expect(page.locator("#train .train-run-name")).to_have_text(HOSTILE[:90])
     page.locator("#train .train-tick input").check()
     expect(page.locator("#train .train-overlay .train-legend")).to_contain_text(HOSTILE[:90])
@@ -165,9 +163,9 @@ def test_names_of_runs_are_text_in_the_list_the_legend_and_the_figure(
     assert page.locator("#train :is(img, script)").count() == 0
 
 
-def test_zoom_outlives_what_comes_after_it(open_page: Open, run: ToldRun) -> None:
+def test_zoom_outlives_what_comes_after_it(visit: Open, run: ToldRun) -> None:
     run.learn(1, 30)
-    page = see(open_page())
+    page = visit("train")
     points(page, 30)
     box = page.locator("#train .nsewdrag").first.bounding_box()
     assert box is not None
@@ -188,11 +186,11 @@ def test_zoom_outlives_what_comes_after_it(open_page: Open, run: ToldRun) -> Non
     expect(whole).to_be_hidden()
 
 
-def test_waiting_and_failing_say_why(open_page: Open, run: ToldRun) -> None:
+def test_waiting_and_failing_say_why(visit: Open, run: ToldRun) -> None:
     full = Refusal("disk.full", path="runs", needed=2 * 10**9, free=10**6)
     run.learn(1, 2)
     run.say(Waiting(2, full.as_json()))
-    page = see(open_page())
+    page = visit("train")
     expect(status(page)).to_have_text("waiting")
     expect(page.locator("#train .train-reason")).to_be_visible()
     broke = Refusal("run.not_finite", step=3, rows="1, 2", lr=0.1)
@@ -203,11 +201,12 @@ def test_waiting_and_failing_say_why(open_page: Open, run: ToldRun) -> None:
 
 
 def test_a_run_is_renamed_in_its_place_and_thrown_away_with_a_way_back(
-    open_page: Open, run: ToldRun
+    visit: Open, run: ToldRun
 ) -> None:
     run.learn(1, 40)
     run.end("finished", 40)
-    page = see(open_page(), run)
+    page = visit("train")
+    page.get_by_role("button", name="Fever · lora", exact=True).click()
     expect(status(page)).to_have_text("finished")
     page.get_by_role("button", name="Rename Fever · lora").click()
     page.keyboard.press("Control+A")
@@ -220,13 +219,38 @@ def test_a_run_is_renamed_in_its_place_and_thrown_away_with_a_way_back(
     expect(page.locator("#train .train-open-run")).to_have_text("Cough")
 
 
-def test_a_desk_without_model_and_rows_says_what_start_waits_for(
-    open_page: Open, shelf: Shelf
-) -> None:
+def test_a_desk_without_model_and_rows_says_what_start_waits_for(visit: Open, shelf: Shelf) -> None:
     shelf.fill("Fever", [])
-    page = see(open_page())
+    page = visit("train")
     start = page.get_by_role("button", name="Start training")
     expect(start).to_be_disabled()
     expect(page.locator("#train .train-why")).to_contain_text("Choose a model first")
     page.locator("#train .train-why").get_by_role("button", name="Choose a model").click()
     expect(page.locator("#models h1")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_start_trains_and_goes_on_after_reload_and_pause(
+    open_page: Open, studio: TinyStudio
+) -> None:
+    model, dataset = studio.add(), studio.fill("rows")
+    with Workbench.open(studio.folder) as bench:
+        training = {"steps": 20_000, "batch": 1, "lr": 0.01, "precision": "float32"}
+        bench.desk.choose(model=model, dataset=dataset, training=training)
+    page = open_page("train")
+    page.get_by_role("button", name="Start training").click()
+    expect(far(page)).to_contain_text("of 20,000", timeout=COLD)
+    page.wait_for_function(f"{DRAWN} > 0")
+    page.reload()
+    page.wait_for_function(f"{DRAWN} > 0")
+    act(page, "Pause").click()
+    expect(status(page)).to_have_text("paused")
+    act(page, "Resume").click()
+    expect(status(page)).to_have_text("learning")
+    act(page, "Stop and keep").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Stop and keep").click()
+    expect(status(page)).to_have_text("stopped, kept")
+    act(page, "Compare the answers").click()
+    expect(page.locator("#place-compare h1")).to_be_visible()
+    (run,) = studio.runs()
+    assert page.url.endswith(f"#compare/{run}")
