@@ -2,7 +2,14 @@
 
 import pytest
 
-from tests.bench import bench_chart, bench_counts, bench_lanes, bench_rows, bench_training
+from tests.bench import (
+    bench_chart,
+    bench_counts,
+    bench_first_point,
+    bench_lanes,
+    bench_rows,
+    bench_training,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +50,10 @@ def test_the_curve_of_a_long_run_must_stay_smooth_and_keep_its_zoom() -> None:
     assert bench_chart.missed("whole", {"median": 50.0, "kept": True}) is None
     assert "51 ms" in str(bench_chart.missed("whole", {"median": 51.0, "kept": True}))
     assert "zoom" in str(bench_chart.missed("zoomed in", {"median": 5.0, "kept": False}))
+
+
+def test_the_first_point_must_come_soon_in_most_runs() -> None:
+    assert bench_first_point.missed([30.0, 11.0, 9.0]) is None
+    assert bench_first_point.missed([30.0, 12.1, 9.0]) == (
+        "The first point came after 12.1 s, 12 s is the most."
+    )
