@@ -1,4 +1,7 @@
-"""Whether a run's base model is still the one that it began with. Knows hashes, no weights."""
+"""A run's base model: whether it is still the one that it began with, and how it is held.
+
+Knows hashes, no weights.
+"""
 
 from pathlib import Path
 
@@ -6,6 +9,8 @@ from studio.core.errors import Refusal
 from studio.core.recipe import Recipe
 from studio.engine.identity import identity
 from studio.engine.progress import Report, unheard
+from studio.methods import method_of, read_values
+from studio.methods.quantisation import Quantisation, quantisation_of
 from studio.store.data_folder import DataFolder
 from studio.store.run_folder import RunFolder
 
@@ -17,3 +22,8 @@ def require_same_base(run: RunFolder, recipe: Recipe, *, report: Report = unhear
     cache = kept if kept.parent.is_dir() else None
     if identity(folder, cache=cache, report=report)["hash"] != recipe.base.hash:
         raise Refusal("models.changed", folder=str(folder))
+
+
+def quantisation_in(recipe: Recipe) -> Quantisation | None:
+    """In what form a run of ``recipe`` holds its base; None is that of the plan's numbers."""
+    return quantisation_of(read_values(method_of(recipe.method), recipe.knobs))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from studio.core.errors import Refusal, UserMistake
 from studio.core.words import LANGUAGES, words
+from studio.engine.bases import quantisation_in
 from studio.engine.merging import merged
 from studio.engine.model_files import TEMPLATES, is_terms
 from studio.engine.opening import Opened
@@ -76,6 +77,8 @@ def _card(opened: Opened, form: str) -> str:
         f"# {recipe.name}",
         f"Method: {recipe.method} ({knobs or 'no settings'})",
         f"Rows: {recipe.rows.name}, version {recipe.rows.version}",
-        *(words(language).say("safety") for language in LANGUAGES),
     ]
+    if form == "merged" and (held := quantisation_in(recipe)):
+        lines.append(f"Weights: of the base as it was held in training ({held}), in full again")
+    lines += [words(language).say("safety") for language in LANGUAGES]
     return "\n".join(lines[:5]) + "\n" + "\n\n".join(lines[5:]) + "\n"

@@ -15,7 +15,7 @@ from studio.core.recipe import Recipe
 from studio.core.sheets import Sheet
 from studio.engine import machine
 from studio.engine.answering import Pair
-from studio.engine.bases import require_same_base
+from studio.engine.bases import quantisation_in, require_same_base
 from studio.engine.encoding import Encoder
 from studio.engine.lanes import BASE, TUNED
 from studio.engine.loading import eos_ids, load_model, load_tokenizer
@@ -24,7 +24,6 @@ from studio.engine.save_points import read_values as read_save_point
 from studio.engine.sheet_reader import read_sheet
 from studio.engine.sites import Installed, install
 from studio.methods import method_of, read_values
-from studio.methods.quantisation import quantisation_of
 from studio.methods.sites import Changed
 from studio.store.run_folder import RunFolder
 
@@ -71,8 +70,8 @@ class Ground:
     def load(cls, recipe: Recipe, plan: Plan) -> Self:
         """The base of a run, as it was trained upon."""
         folder, device = Path(recipe.base.folder), machine.device()
-        quantisation = quantisation_of(read_values(method_of(recipe.method), recipe.knobs))
-        model = load_model(folder, dtype=plan.dtype, device=device, quantisation=quantisation)
+        held = quantisation_in(recipe)
+        model = load_model(folder, dtype=plan.dtype, device=device, quantisation=held)
         tokenizer = load_tokenizer(folder)
         encoder = Encoder(tokenizer, eos_ids=eos_ids(model))
         return cls(recipe, plan, model, tokenizer, encoder, read_sheet(folder))

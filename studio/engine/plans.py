@@ -10,10 +10,11 @@ from studio.core.plan import Plan
 from studio.core.recipe import Recipe
 from studio.core.sheets import Sheet
 from studio.engine import machine
+from studio.engine.bases import quantisation_in
 from studio.engine.forward import agreed_path
 from studio.engine.lessons import Lessons
-from studio.methods import method_of, read_values
-from studio.methods.quantisation import PACKAGE, quantisation_of
+from studio.methods import method_of
+from studio.methods.quantisation import PACKAGE
 
 LONGEST = 2048
 """Word pieces of a row where nobody says otherwise and the model could hold more."""
@@ -66,9 +67,8 @@ def decide(
     training = recipe.training
     course = Course.of(training, len(lessons.train))
     every = training.eval_every
-    method = method_of(recipe.method)
-    rate = training.lr or method.learning_rate(sheet)
-    quantisation = quantisation_of(read_values(method, recipe.knobs))
+    rate = training.lr or method_of(recipe.method).learning_rate(sheet)
+    quantisation = quantisation_in(recipe)
     return Plan(
         device=model.device.type,
         dtype=str(model.dtype).removeprefix("torch."),

@@ -252,3 +252,5 @@ def test_a_merged_model_is_an_ordinary_one_with_the_logits_of_the_tuned_lane(
     assert not same(logits, wanted[BASE])
     stored = load_file(tmp_path / "out" / "model.safetensors")
     assert all(value.is_floating_point() for value in stored.values())
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "as it was held in training (nf4, double)" in card

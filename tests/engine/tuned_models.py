@@ -26,8 +26,8 @@ KNOBS: dict[str, dict[str, Any]] = {name: {} for name in METHODS if name != "qlo
     "last_layers": {"layers": 1, "head": True},
     "prompt_tuning": {"tokens": 5},
 }
-"""Alpha over r is no whole number, so that a forgotten scale shows. On these bases QLoRA is LoRA; on
-quantised ones it is tested in a file of its own."""
+"""Alpha over r is no whole number, so that a forgotten scale shows. QLoRA is LoRA on these
+bases; on quantised ones it is tested in a file of its own."""
 
 
 @dataclass(frozen=True, slots=True)
