@@ -75,9 +75,14 @@ function tools(say, language) {
   const other = OTHER_LANGUAGE[language];
   return h("div", { class: "bar-tools" },
     theme,
-    h("a", { class: "bar-tool", href: `/language?to=${other}`, lang: other, hreflang: other }, say("other_language")),
+    h("a", { class: "bar-tool", href: `/language?to=${other}`, onclick: stayHere, lang: other, hreflang: other }, say("other_language")),
     h("button", { type: "button", class: "bar-tool", title: say("keys"), "aria-label": say("keys"), onclick: showMap }, "?"),
   );
+}
+
+/** The place goes along with the link: what leads back from there keeps it. */
+function stayHere(event) {
+  event.currentTarget.hash = location.hash;
 }
 
 /** Ask the server how things are while the page is seen, and at once after a change. */

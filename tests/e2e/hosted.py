@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -33,10 +34,14 @@ class Hosted:
 
 
 @contextmanager
-def host(folder: Path, language: str = "en") -> Iterator[Hosted]:
-    """Serve the page over the data folder ``folder``, to newcomers in ``language``."""
+def host(folder: Path, language: str = "en", *, demo: Any = None) -> Iterator[Hosted]:
+    """Serve the page over the data folder ``folder``, to newcomers in ``language``.
+
+    ``demo`` takes the place of the bench's own.
+    """
     listening, address = listen("127.0.0.1", 0)
     with listening, pytest.MonkeyPatch.context() as patch, bench_without_torch(folder) as bench:
+        bench.demo = demo or bench.demo
         bench.data.uploads.mkdir(exist_ok=True)
         patch.setenv("GRADIO_TEMP_DIR", str(bench.data.uploads))
         keys = Keys(TOKEN)
