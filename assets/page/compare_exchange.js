@@ -5,7 +5,7 @@ import { copyText } from "./compare_copy.js";
 import { proof } from "./compare_proof.js";
 import { fill, h } from "./dom.js";
 import { toast } from "./notices.js";
-import { decimal } from "./numbers.js";
+import { decimal, duration } from "./numbers.js";
 
 const LANES = ["base", "tuned"];
 
@@ -22,6 +22,7 @@ export class Exchange {
     this.whom = h("p", { class: "s-quiet compare-whom" });
     this.line = h("p", { class: "s-quiet compare-stage", "aria-live": "polite" });
     this.bar = h("div", { class: "compare-loading", hidden: true }, h("span", {}));
+    this.clock = h("span", { class: "s-quiet compare-clock", "aria-hidden": "true" });
     this.problem = h("div", {});
     this.proof = h("div", {});
     this.lanes = { base: new Lane(page, "base"), tuned: new Lane(page, "tuned") };
@@ -32,7 +33,7 @@ export class Exchange {
     this.own = h("details", { class: "compare-own", hidden: true });
     this.element = h("section", { class: "compare-exchange", "aria-label": say("answers") },
       h("div", { class: "compare-over" },
-        h("div", {}, this.asked, h("div", { class: "compare-state" }, this.whom, this.line, this.bar)),
+        h("div", {}, this.asked, h("div", { class: "compare-state" }, this.whom, this.line, this.bar, this.clock)),
         h("div", { class: "compare-acts" }, this.stopper, this.repeat, this.copier)),
       this.problem,
       h("div", { class: "compare-lanes" }, LANES.map((name) => this.lanes[name].element)),
@@ -78,7 +79,8 @@ export class Exchange {
     const { say } = this.page;
     const text = now ? this.#stage(now) : say("stage_none");
     if (this.line.textContent !== text) this.line.textContent = text;
-    this.bar.hidden = !now || !["waiting", "loading"].includes(now.stage);
+    this.bar.hidden = this.clock.hidden = !now || !["waiting", "loading"].includes(now.stage);
+    this.clock.textContent = duration((performance.now() - this.#since) / 1000, this.page.language);
     this.element.dataset.stage = now?.stage ?? "none";
     const isWritten = Boolean(now && (now.done || now.stage === "proving"));
     this.stopper.hidden = !now || isWritten;
@@ -101,11 +103,7 @@ export class Exchange {
   }
 
   #stage(now) {
-    const { say, language } = this.page;
-    if (now.problem) return "";
-    const seconds = decimal((performance.now() - this.#since) / 1000, 0, language);
-    if (now.stage === "loading") return say("stage_loading", { model: now.run.base, seconds });
-    return say(`stage_${now.stage}`);
+    return now.problem ? "" : this.page.say(`stage_${now.stage}`, { model: now.run.base });
   }
 
   async #copy() {

@@ -10,6 +10,7 @@ from studio.core.rows import Body, Split
 from studio.store.run_folder import RunFolder, RunRow
 from tests.e2e.conftest import Open
 from tests.e2e.hosted import Hosted
+from tests.e2e.served import Served, Shelf
 from tests.e2e.steps import comes
 from tests.e2e.told_runs import ToldRun
 from tests.ui.benches import CannedEngine
@@ -337,3 +338,16 @@ def test_before_any_training_the_page_leads_to_it(visit: Open, hosted: Hosted) -
     expect(page.locator("#compare")).to_contain_text("Nothing to compare yet")
     press(page, "Go to Train")
     expect(page.locator("#train h1")).to_be_visible()
+
+
+def test_a_question_to_a_stopped_server_is_kept(
+    open_page: Open, served: Served, shelf: Shelf
+) -> None:
+    answering_run(shelf.folder, "Captain")
+    page = open_page("compare")
+    expect(page.locator("#compare .compare-ask")).to_be_enabled()
+    served.kill()
+    field(page).fill("Why?")
+    field(page).press("Enter")
+    expect(exchange(page)).to_contain_text("Your question is kept here")
+    expect(field(page)).to_have_value("Why?")
