@@ -107,12 +107,14 @@ class Tempo:
 
 @dataclass(slots=True)
 class Followed:
-    """What a run has told so far. ``refusal`` is why its last resume could not begin, if so."""
+    """What a run has told so far. ``refusal`` is why its last resume could not begin, if so;
+    ``earlier`` the average pace of its attempts before this one."""
 
     state: RunState = field(default_factory=RunState)
     tempo: Tempo = field(default_factory=Tempo)
     refusal: Json | None = None
     taken_back: int = 0
+    earlier: float | None = None
     _marks: dict[str, list[int]] = field(
         default_factory=lambda: {"step": [], "eval": [], "sample": []}
     )
@@ -121,7 +123,7 @@ class Followed:
         """Fold one event in."""
         kind = event["event"]
         if kind in ("start", "resume"):
-            self.tempo = Tempo()
+            self.earlier, self.tempo = self.average, Tempo()
         self.state.take(event)
         self.tempo.take(event)
         self.refusal = event["reason"] if kind == "refused" else None
@@ -130,6 +132,11 @@ class Followed:
                 self.taken_back = self.state.seq
                 del marks[len(points) :]
             marks.extend([self.state.seq] * (len(points) - len(marks)))
+
+    @property
+    def average(self) -> float | None:
+        """Word pieces a second of the latest attempt that made any updates."""
+        return self.tempo.average or self.earlier
 
     @property
     def _told(self) -> tuple[Sequence[Any], ...]:

@@ -247,7 +247,7 @@ class Checklists:
         for run in reversed(self.rows.index.list()):
             if (run.model, run.method) == (entry.id, method):
                 with self.watching.at(run.id) as followed:
-                    average = followed.tempo.average
+                    average = followed.average
                 if average:
                     return round(rows.tokens * passes / average, 1)
         return None

@@ -143,7 +143,7 @@ def paced(*pairs: tuple[Event, float]) -> Followed:
 def test_nothing_is_known_of_the_pace_before_the_first_update() -> None:
     run = paced((START, 0))
     assert run.tempo.tokens_per_second is None
-    assert run.tempo.average is None
+    assert run.average is None
     assert run.seconds_left(0) is None
 
 
@@ -162,7 +162,7 @@ def test_the_slow_first_update_counts_no_more_once_there_is_another() -> None:
 def test_checks_and_samples_count_into_the_time_that_is_left() -> None:
     run = paced((START, 0), (update(1), 2), (update(2), 4), (Evaluated(2, 1.0), 6))
     assert run.seconds_left(6) == 10 * (2 + 1)
-    assert run.tempo.average == pytest.approx(200 / 6)
+    assert run.average == pytest.approx(200 / 6)
 
 
 def test_time_that_was_waited_for_the_disk_does_not_count() -> None:
@@ -187,12 +187,17 @@ def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
 def test_events_without_a_time_have_a_pace_from_their_updates() -> None:
     run = followed(written([START, update(1), update(2)]))
     assert run.seconds_left(5) == 20
-    assert run.tempo.average == 50
+    assert run.average == 50
 
 
 def test_a_resume_starts_the_pace_anew() -> None:
     lines = written([START, update(1, seconds=50)], [Resumed(1), update(2)])
     assert followed(lines).seconds_left(0) == 10 * 2
+    assert followed(lines).average == 50
+
+
+def test_an_attempt_without_updates_leaves_the_average_as_it_was() -> None:
+    assert followed(written([START, update(1)], [Resumed(1), Ended("stopped", 1)])).average == 50
 
 
 def test_speed_is_that_of_the_last_seconds() -> None:
