@@ -12,7 +12,7 @@ from studio.ui.widget import Widget, publish
 from studio.workbench import Workbench
 
 ID = "train"
-LOST = "run.lost"
+LOST = ("run.lost", "run.killed")
 """Why a run is interrupted; the page says that itself, with what is kept of it."""
 
 Json = dict[str, Any]
@@ -92,9 +92,7 @@ class TrainTab:
     def watch(self, run: str, seen: int = 0) -> Json:
         """What a run has said since its event ``seen``; why it stands still, in words."""
         found = self.bench.runs.watch(run, seen=seen)
-        reason = found["reason"]
-        is_said = reason is not None and reason["key"] == LOST
-        return found | {"reason": None if is_said else self._card(reason)}
+        return found | {"reason": self._why(found["reason"])}
 
     def runs(self) -> list[Json]:
         """All runs, the newest first; their methods by the short of their names."""
@@ -172,6 +170,16 @@ class TrainTab:
         plain = f"{dataset} · {method}"
         names = (plain, *(f"{plain} {number}" for number in range(2, len(taken) + 3)))
         return next(name for name in names if name not in taken)
+
+    def _why(self, reason: Json | None) -> Json | None:
+        """A run's reason as a card, in the page's words where those of commands would not help."""
+        if reason is None or reason["key"] in LOST:
+            return None
+        card = Edge(self.words).card(from_json(reason))
+        own = f"page.train.why_{reason['key'].removeprefix('run.')}"
+        if own not in self.words.sentences:
+            return card
+        return card | {"text": self.words.say(own, **reason["facts"])}
 
     def _card(self, problem: Json | None) -> Json | None:
         return None if problem is None else Edge(self.words).card(from_json(problem))

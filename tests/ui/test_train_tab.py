@@ -109,6 +109,20 @@ def test_a_killed_trainer_is_interrupted_and_the_page_itself_says_what_that_mean
     assert (seen["status"], seen["reason"]) == ("interrupted", None)
 
 
+def test_what_ended_a_trainer_is_said_without_commands(tab: TrainTab, run: ToldRun) -> None:
+    run.learn(1, 2)
+    run.die()
+    killed = {"code": None, "signal": 9, "peak_memory_bytes": 1, "ended": 0}
+    run.folder.exit_path.write_text(json.dumps(killed), encoding="utf-8")
+    assert tab.watch(run.folder.id)["reason"] is None
+    died = killed | {"code": 1, "signal": None}
+    run.folder.exit_path.write_text(json.dumps(died), encoding="utf-8")
+    reason = tab.watch(run.folder.id)["reason"]
+    assert reason["key"] == "run.died"
+    assert "stopped unexpectedly" in reason["text"]
+    assert "studio run" not in reason["text"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_why_a_run_waits_is_a_card(bench: Workbench, run: ToldRun, language: str) -> None:
     full = Refusal("disk.full", path="runs", needed=2 * 10**9, free=10**6)
