@@ -10,6 +10,8 @@ from studio.ui.widget import Widget, publish
 from studio.workbench import Workbench
 
 ID = "compare"
+WAS_BUSY = "was_busy"
+"""Said of a question that found the device in use; who uses it now, the page says itself."""
 
 Json = dict[str, Any]
 
@@ -105,4 +107,7 @@ class CompareTab:
         """``exchange`` with its problem in words."""
         if exchange is None or exchange["problem"] is None:
             return exchange
-        return exchange | {"problem": Edge(self.words).card(from_json(exchange["problem"]))}
+        card = Edge(self.words).card(from_json(exchange["problem"]))
+        if card["key"] == "lease.busy":
+            card["text"] = self.words.say(f"page.compare.{WAS_BUSY}")
+        return exchange | {"problem": card}

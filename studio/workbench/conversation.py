@@ -176,8 +176,8 @@ class Conversation:
     @property
     def held(self) -> Json | None:
         """The run whose model is in memory, if the engine still has it."""
-        holder = self._holder
-        is_there = holder is not None and holder.engine == self._engine.pid
+        holder, engine = self._holder, self._engine.pid
+        is_there = holder is not None and engine is not None and holder.engine == engine
         return holder.question.run if holder is not None and is_there else None
 
     @property

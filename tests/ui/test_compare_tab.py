@@ -112,10 +112,15 @@ def test_what_went_wrong_is_a_card_in_the_page_s_language(
         tab.ask(answering_run(bench.data.root, "Captain").id, "Why?")
         until(lambda: tab.look()["now"]["done"])
     problem = tab.look()["now"]["problem"]
-    assert problem["text"] == words(language).explain(Refusal("lease.busy", owner="export"))
+    assert problem["title"] == words(language).say("page.card.Refusal")
+    assert problem["text"] == words(language).say("page.compare.was_busy")
     tab.ask("Captain", "Why?")
     until(lambda: bool(answers))
     assert tab.earlier()[0]["problem"]["text"] == problem["text"]
+    broken = Refusal("models.changed", folder="tiny")
+    answers[0].fail(broken)
+    until(lambda: tab.look()["now"]["done"])
+    assert tab.look()["now"]["problem"]["text"] == words(language).explain(broken)
 
 
 def test_memory_is_given_back_when_asked(bench: Workbench, tab: CompareTab) -> None:

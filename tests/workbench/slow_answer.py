@@ -34,6 +34,11 @@ class SlowAnswer:
         for _ in range(steps):
             self._step.release()
 
+    def fail(self, error: Exception) -> None:
+        """Say no more; raise ``error``."""
+        self._events, self._end = iter(()), error
+        self.go_on()
+
     def close(self) -> None:
         self.is_closed = True
         self._step.release()
