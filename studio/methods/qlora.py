@@ -8,10 +8,6 @@ from studio.methods.lora import Lora
 from studio.methods.quantisation import QUANTISATION_KNOBS, require_quantisation
 from studio.methods.sites import Site
 
-SMALL = 500_000_000
-"""Values below which what a step needs outweighs the weights: of one of 135 million, learning
-from 8 rows at once, as much memory is needed as with LoRA."""
-
 
 class QLora(Lora):
     """Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs", 2023.
@@ -28,7 +24,6 @@ class QLora(Lora):
         return super().sites(sheet, values)
 
     def notes(self, sheet: Sheet, values: Mapping[str, Value]) -> tuple[str, ...]:
-        """Whose answers the original's are; and where little memory is saved."""
+        """Whose answers the original's are; and whether most of the model stays as large."""
         quantised = sum(layer.inputs * layer.outputs for layer in sheet.linears())
-        little = {"qlora_little": 2 * quantised < sheet.total, "qlora_small": sheet.total < SMALL}
-        return ("qlora_base", *(note for note, holds in little.items() if holds))
+        return ("qlora_base", "qlora_little") if 2 * quantised < sheet.total else ("qlora_base",)
