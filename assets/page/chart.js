@@ -6,7 +6,7 @@
 import { h } from "./dom.js";
 
 const SOURCE = "/page/plotly.js";
-const MOST = 1200;
+const MOST = 800;
 const DOTS = 300; // up to so many points each has a dot of its own: the first is no line yet
 const FINE = "(pointer: fine)";
 

@@ -117,7 +117,8 @@ export class Run {
     const { say } = this.page;
     const asked = this.#asked && say(`asked_${this.#asked}`);
     const facts = { step: this.#count(step), saved: this.#count(saved) };
-    const told = asked || (status === "running" ? "" : say(statusKey(status === "interrupted" && reason ? "failed" : status, step, saved), facts));
+    const kind = status === "interrupted" && reason ? "failed" : status; // then it was not from outside
+    const told = asked || (status === "running" ? "" : say(statusKey(kind, step, saved), facts));
     const gone = erased > 0 && say("is_erased", { n: this.#count(erased) });
     const sign = JSON.stringify([told, gone, reason]);
     if (this.state.dataset.sign === sign) return;
