@@ -69,7 +69,7 @@ def agreed_path(model: PreTrainedModel, lessons: list[Lesson], size: int = 8) ->
     lengths = [len(lesson.ids) for lesson in lessons]
     longest = lessons[lengths.index(max(lengths))].ids
     short = min(max(min(lengths), _FEWEST), _MOST)
-    packed = [_learned(lesson.ids) for lesson in lessons[: size - 1]]
+    packed = [_read(lesson.ids) for lesson in lessons[: size - 1]]
     try:
         agrees = (
             _slopes_agree(model, _learned(longest[:_MOST]))
@@ -87,6 +87,11 @@ def _learned(ids: tuple[int, ...]) -> Lesson:
     """A row of which as many places are compared as the head takes at once, the last among them."""
     step = len(ids) // CHUNK + 1
     return Lesson("", ids, tuple(place % step == 0 for place in reversed(range(len(ids)))))
+
+
+def _read(ids: tuple[int, ...]) -> Lesson:
+    """A row that only stands before another: the head does nothing for it."""
+    return Lesson("", ids, (False,) * len(ids))
 
 
 def _slopes_agree(model: PreTrainedModel, row: Lesson) -> bool:
@@ -128,7 +133,7 @@ def _keeps_apart(
     row = _learned(longest[:short])
 
     def losses(ids: tuple[int, ...], start: int) -> Tensor:
-        batch = Batch.of([Lesson("", ids, (False,) * len(ids)), row], str(model.device))
+        batch = Batch.of([_read(ids), row], str(model.device))
         positions = batch.positions.clone()
         positions[:, : len(ids)] += start
         return segments_forward(model, replace(batch, positions=positions), 1.0)[1]
@@ -147,7 +152,7 @@ def _long_rows_agree(model: PreTrainedModel, row: Lesson, before: list[Lesson]) 
         return False
     if not before:
         return True
-    packed = segments_forward(model, Batch.of([*before, row], device), 1.0)[1][-len(own) :]
+    packed = segments_forward(model, Batch.of([*before, row], device), 1.0)[1]
     if model.dtype == torch.float32:
         return torch.allclose(packed, own, rtol=1e-4, atol=1e-4)
     return bool((packed - own).mean().abs() <= _ROUNDING / math.sqrt(len(own)))
