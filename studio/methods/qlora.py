@@ -19,7 +19,7 @@ class QLora(Lora):
     knobs = (*Lora.knobs, *QUANTISATION_KNOBS)
 
     def sites(self, sheet: Sheet, values: Mapping[str, Value]) -> tuple[Site, ...]:
-        """As for LoRA; raises UserMistake where nothing can be quantised."""
+        """As for LoRA; raises UserMistake also where the library that quantises is missing."""
         require_quantisation()
         return super().sites(sheet, values)
 
