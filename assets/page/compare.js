@@ -10,7 +10,7 @@ import { Exchange } from "./compare_exchange.js";
 import { Form } from "./compare_form.js";
 import { busyNote, heldNote, nothing } from "./compare_notes.js";
 import { fill, h } from "./dom.js";
-import { showCard } from "./notices.js";
+import { showCard, toast } from "./notices.js";
 import { here } from "./places.js";
 
 const PLACE = "compare";
@@ -62,8 +62,10 @@ class Compare {
       if (!this.#listed) this.#restore((await this.page.ask("look")).now, runs);
       this.#listed = runs;
       this.#layOut(runs.length > 0);
-      const [, named] = location.hash.split("/");
-      this.choice.show(runs, named ? decodeURIComponent(named) : null);
+      const [, named = ""] = location.hash.split("/");
+      if (named && runs.length && !runs.some(({ run }) => run === named)) toast(this.page.say("cannot_answer"));
+      this.choice.show(runs, named);
+      this.#address();
     } catch (error) {
       showCard(error);
     }
@@ -89,10 +91,15 @@ class Compare {
   }
 
   #chosen() {
-    const { run } = this.choice;
-    if (here() === PLACE) history.replaceState(history.state, "", `#${PLACE}/${encodeURIComponent(run.run)}`);
+    this.#address();
     this.lead.textContent = this.choice.facts;
-    this.form.of(run.run);
+    this.form.of(this.choice.run.run);
+  }
+
+  /** Let the address name the run that is asked. */
+  #address() {
+    const { run } = this.choice;
+    if (run && here() === PLACE) history.replaceState(history.state, "", `#${PLACE}/${run.run}`);
   }
 
   /** Ask the server how far the answers are, show it, and ask again while somebody looks. */

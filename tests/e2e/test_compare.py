@@ -251,6 +251,9 @@ def test_a_run_is_chosen_by_the_address_and_a_save_point_by_hand(
     ask(page, speaker, "Why?")
     speaker.finish(page)
     assert speaker.orders[-1]["step"] == 20
+    page.evaluate("location.hash = 'compare/gone'")
+    expect(page.locator(".s-toast")).to_contain_text("nothing that could answer")
+    expect(page.locator("#compare-run")).to_have_value(run.id)
     page.locator("#compare-run").select_option(label="Newer")
     page.reload()
     expect(page.locator("#compare-run option:checked")).to_have_text("Newer")
