@@ -5,8 +5,6 @@ beside a word that names them.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stdnum.at import vnr
 from stdnum.be import nn
@@ -31,29 +29,13 @@ from stdnum.pt import cc
 from stdnum.ro import cnp
 from stdnum.se import personnummer
 
-from studio.data.pattern import Pattern
+from studio.data.pattern import ALONE, ENDED, AnyOf, Pattern
 
 
 def _written(number: str, *, beside: str = "") -> re.Pattern[str]:
     """``number`` standing alone; ``beside`` are words, one of which must stand before it."""
     before = rf"(?:{beside})[\s.:#：=]{{0,4}}(?:(?:is|ist|est|es|è|为|是)\s)?" if beside else ""
-    return re.compile(rf"(?<![\w.+-]){before}(?P<number>{number})(?![\w-])", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """Several patterns as one; a place that two of them find is named once.
-
-    All of their places hold one of ``only_in``.
-    """
-
-    only_in: re.Pattern[str]
-    patterns: tuple[Pattern, ...]
-
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Start and end of each place in ``text`` that one of the patterns fits."""
-        if self.only_in.search(text):
-            yield from sorted({span for pattern in self.patterns for span in pattern.spans(text)})
+    return re.compile(rf"{ALONE}{before}(?P<number>{number}){ENDED}", re.IGNORECASE)
 
 
 def _is_resident_id(number: str) -> bool:
@@ -86,8 +68,8 @@ NHS_NUMBER = Pattern(
 )
 NATIONAL_INSURANCE = Pattern(
     re.compile(
-        r"(?<![\w-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?"
-        r"\d\d ?\d\d ?\d\d ?[A-D](?![\w-])"
+        rf"{ALONE}(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?"
+        rf"\d\d ?\d\d ?\d\d ?[A-D]{ENDED}"
     ),
     only_in=re.compile(r"\d\d ?\d\d ?\d\d"),
 )

@@ -4,6 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+ALONE = r"(?<![A-Za-z0-9_.+-])"
+"""Nothing before that a number or a name would go on from; Chinese stands close to both."""
+
+ENDED = r"(?![A-Za-z0-9_-])"
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -25,3 +30,19 @@ class Pattern:
         for found in self.expression.finditer(text):
             if self.is_real(found.group(group)):
                 yield found.span(group)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Several patterns as one; a place that two of them find is named once.
+
+    All of their places hold one of ``only_in``.
+    """
+
+    only_in: re.Pattern[str]
+    patterns: tuple[Pattern, ...]
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Start and end of each place in ``text`` that one of the patterns fits."""
+        if self.only_in.search(text):
+            yield from sorted({span for pattern in self.patterns for span in pattern.spans(text)})

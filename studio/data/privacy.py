@@ -15,7 +15,7 @@ from studio.data.national_ids import (
     RESIDENT_ID,
     SOCIAL_SECURITY,
 )
-from studio.data.pattern import Pattern
+from studio.data.pattern import ALONE, ENDED, AnyOf, Pattern
 
 
 class Findable(Protocol):
@@ -32,9 +32,12 @@ _DATE = (
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
 )
 _RECORD = (
-    r"(?:\b(?:MRN|(?:medical |hospital |patient |health )(?:record|chart|file)?\s?"
-    r"(?:number|no\b\.?|id\b|#))|(?:病历|病案|住院|门诊|就诊卡|医保卡|社保卡)(?:编)?号码?)"
+    rf"(?:{ALONE}MRN|(?:medical |hospital |patient |health )(?:record|chart|file)?\s?"
+    r"(?:number|no(?![a-z])\.?|id(?![a-z])|#)"
+    r"|(?:病历|病案|住院|门诊|就诊卡|医保卡|社保卡)(?:编)?号码?)"
 )
+_LETTERS = r"A-Za-zÀ-ɏͰ-ӿ"
+"""Latin, Greek and Cyrillic ones: an address ends where Chinese begins."""
 
 CONTROL_TOKENS = Pattern(
     re.compile(
@@ -44,16 +47,31 @@ CONTROL_TOKENS = Pattern(
 )
 PRIVATE: Mapping[str, Findable] = {
     "email": Pattern(
-        re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b"),
+        re.compile(
+            rf"(?<![{_LETTERS}0-9_.+-])[{_LETTERS}0-9_.+-]{{1,64}}"
+            rf"@(?:[{_LETTERS}0-9-]{{1,63}}\.)+[{_LETTERS}]{{2,24}}(?![{_LETTERS}0-9])"
+        ),
         only_in=re.compile("@"),
     ),
-    "phone": Pattern(
-        re.compile(
-            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,4}\d{2,4}"
-            r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}|1[3-9]\d{9}"
-            r"|0\d{2,3}-\d{7,8})(?![\w-])"
+    "phone": AnyOf(
+        re.compile(r"\d[\d() .-]{4}"),
+        (
+            Pattern(
+                re.compile(
+                    rf"{ALONE}(?:\+\d{{1,3}}[ .-]?(?:\(?\d{{1,4}}\)?[ .-]?){{2,4}}\d{{2,4}}"
+                    r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}"
+                    r"|1[3-9]\d([ -]?)\d{4}\1\d{4}|0\d{2,3}[ -]\d{7,8}|\(0\d{2,3}\) ?\d{7,8}"
+                    rf"|0\d{{4}} \d{{3}} ?\d{{3}}|0\d{{2}} \d{{4}} \d{{4}}){ENDED}"
+                )
+            ),
+            Pattern(  # many other numbers are written so
+                re.compile(
+                    r"(?:phone|tel|call|cell|mobile|fax|电话|手机|联系)[^0-9A-Za-z\n]{0,4}"
+                    rf"(?P<number>\d{{3}} \d{{3}} \d{{4}}){ENDED}",
+                    re.IGNORECASE,
+                )
+            ),
         ),
-        only_in=re.compile(r"\d[\d() .-]{4}"),
     ),
     "resident_id": RESIDENT_ID,
     "social_security": SOCIAL_SECURITY,
@@ -66,13 +84,19 @@ PRIVATE: Mapping[str, Findable] = {
         ),
         only_in=re.compile(r"\d[\d-]{3}"),
     ),
-    "date_of_birth": Pattern(
-        re.compile(
-            r"(?:date of birth|d\.?o\.?b\b\.?|\bborn(?: on)?|出生日期|出生于|生日)[\s:：是为]{0,4}"
-            rf"(?-i:{_DATE})",
-            re.IGNORECASE,
+    "date_of_birth": AnyOf(
+        re.compile(r"\d\d"),
+        (
+            Pattern(
+                re.compile(
+                    r"(?:date of birth|d\.?o\.?b(?![a-z])\.?|(?<![a-z])born(?: on)?"
+                    rf"|出生日期|出生于|生于|生日)[\s:：是为]{{0,4}}(?-i:{_DATE})",
+                    re.IGNORECASE,
+                )
+            ),
+            Pattern(re.compile(rf"{_DATE}\s?[日号]?\s?出?生(?![\u4e00-\u9fff])")),
+            Pattern(re.compile(rf"{_DATE}\s?[日号]?\s?出生")),
         ),
-        only_in=re.compile(r"\d\d"),
     ),
 }
 """Name of the check -> what it finds."""

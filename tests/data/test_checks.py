@@ -81,11 +81,38 @@ def test_a_finding_says_where_in_which_turn() -> None:
         ("date_of_birth", "born on March 4th, 1951"),
         ("date_of_birth", "出生日期：1951年3月4"),
         ("date_of_birth", "出生于 1951-03-04"),
+        ("date_of_birth", "生于1985年3月2"),
+        ("date_of_birth", "1985年3月2日出生"),
+        ("email", "zhang@qq.com"),
+        ("phone", "+8613812345678"),
+        ("phone", "138-1234-5678"),
+        ("phone", "138 1234 5678"),
+        ("phone", "010 62345678"),
+        ("phone", "07700 900123"),
+        ("phone", "020 7946 0958"),
     ],
 )
-def test_a_pattern_is_found_whole(name: str, text: str) -> None:
-    found = check(rows(Body.pair(f"病人 {text} 。", LONG)), [name])
-    assert found == (Finding(name, "r0", "messages", 0, 3, 3 + len(text)),)
+@pytest.mark.parametrize(
+    "around", ["病人 {} 。", "病人{}联系他并说明情况，请尽快回复并安排时间，谢谢您"]
+)
+def test_a_pattern_is_found_whole(name: str, text: str, around: str) -> None:
+    found = check(rows(Body.pair(around.format(text), LONG)), [name])
+    start = around.index("{")
+    assert found == (Finding(name, "r0", "messages", 0, start, start + len(text)),)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("record_number", "患者MRN 1234567入院", "1234567"),
+        ("record_number", "病历号：A123456的病人", "A123456"),
+        ("record_number", "patient id: 884422", "884422"),
+        ("phone", "Call 555 123 4567 after six", "555 123 4567"),
+    ],
+)
+def test_a_number_is_found_beside_the_word_for_it(name: str, text: str, number: str) -> None:
+    (found,) = check(rows(Body.pair(text, LONG)), [name])
+    assert text[found.start : found.end] == number
 
 
 @pytest.mark.parametrize(
