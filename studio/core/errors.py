@@ -9,6 +9,8 @@ StudioError             carries a key of the catalogue and the facts that its se
 A programmer's mistake is an ``assert``, not one of these.
 """
 
+import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -77,6 +79,17 @@ def raise_all(problems: Sequence[StudioError]) -> None:
         raise problems[0]
     if problems:
         raise Mistakes(problems)
+
+
+def fault_of(error: Exception, key: str) -> Fault:
+    """The Fault ``key`` for an ``error`` that nobody foresaw.
+
+    Where it happened goes to standard error; its message does not, since a row's text may stand
+    there.
+    """
+    traceback.print_tb(error.__traceback__, file=sys.stderr)
+    print(type(error).__name__, file=sys.stderr)
+    return Fault(key, cause=type(error).__name__)
 
 
 _KINDS: dict[str, type[StudioError]] = {

@@ -7,15 +7,13 @@ workbench decides. Knows no tab and no component.
 
 import inspect
 import math
-import sys
-import traceback
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from studio.core.errors import Fault, Mistakes, StudioError, UserMistake
+from studio.core.errors import Mistakes, StudioError, UserMistake, fault_of
 from studio.core.words import Words
 
 Json = dict[str, Any]
@@ -43,8 +41,7 @@ class Edge:
             except StudioError as error:
                 return {"card": self.card(error)}
             except Exception as error:
-                _tell(error)
-                return {"card": self.card(Fault("page.broke", cause=type(error).__name__))}
+                return {"card": self.card(fault_of(error, "page.broke"))}
 
         # What wraps() copies would let the signature, not the one argument, be looked at.
         del answer.__wrapped__
@@ -67,12 +64,6 @@ class Edge:
         label = self.words.sentences.get(f"knobs.{error.facts.get('knob')}.label")
         named = {"knob": label} if label else {}
         return self.words.explain(type(error)(error.key, **error.facts | named))
-
-
-def _tell(error: Exception) -> None:
-    """Where it happened, for the log; not its message, in which a row's text may stand."""
-    traceback.print_tb(error.__traceback__, file=sys.stderr)
-    print(type(error).__name__, file=sys.stderr)
 
 
 def _read(action: Action, data: Any) -> Json:

@@ -39,12 +39,13 @@ def build(bench: Workbench, entrance: Entrance, language: str | None = None) -> 
             yield
 
     fronts = {spoken: Front(page, spoken) for spoken, page in pages.items()}
+    spoken_pages = LanguageSwitch(fronts, language)
     routes = [
         *entrance.routes(),
         Route("/language", change, methods=["GET"]),
         Route(plotting.PATH, plotting.script, methods=["GET"]),
         Mount("/page", StaticFiles(directory=assets_folder() / "page"), name="page"),
-        Mount("/", Offer(LanguageSwitch(fronts, language)), name="gradio"),
+        Mount("/", Offer(spoken_pages, bench.data.exports), name="gradio"),
     ]
     return Starlette(routes=routes, lifespan=living)
 

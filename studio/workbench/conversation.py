@@ -4,15 +4,13 @@ What was asked in this sitting stays in memory, so that a reload and a second wi
 """
 
 import secrets
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from studio.core.errors import Fault, StudioError
+from studio.core.errors import StudioError, fault_of
 from studio.jobs.engine_client import Answer
 from studio.workbench.engine_room import EngineRoom
 
@@ -203,8 +201,7 @@ class Conversation:
         except StudioError as error:
             problem = error
         except Exception as error:
-            traceback.print_tb(error.__traceback__, file=sys.stderr)
-            problem = Fault("page.broke", cause=type(error).__name__)
+            problem = fault_of(error, "page.broke")
         self._end(exchange, problem)
 
     def _follow(self, exchange: Exchange) -> None:

@@ -4,15 +4,13 @@ Knows nothing of what the work is. Tasks end with the workbench; trainings are n
 """
 
 import secrets
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from studio.core.errors import Fault, StudioError
+from studio.core.errors import StudioError, fault_of
 from studio.workbench.models import Told
 from studio.workbench.pace import Mark, extended, pace
 
@@ -147,8 +145,7 @@ class Tasks:
         except StudioError as error:
             self._close(task, "failed", error=error)
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            self._close(task, "failed", error=Fault("tasks.broke", cause=type(error).__name__))
+            self._close(task, "failed", error=fault_of(error, "tasks.broke"))
 
     def _close(
         self, task: _Task, status: Status, *, result: Any = None, error: StudioError | None = None

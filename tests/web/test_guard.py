@@ -165,9 +165,11 @@ def test_whoever_shows_the_token_is_let_in(home: House) -> None:
 def test_only_exports_can_be_fetched_as_files(home: House) -> None:
     data = home.bench.data
     secret, export = data.root / "web-token", data.exports / "rows.csv"
-    for file in (secret, export):
+    upload = data.uploads / "0" / "patients.csv"
+    upload.parent.mkdir(parents=True)
+    for file in (secret, export, upload):
         file.write_text("canary", encoding="utf-8")
-    for path in (secret, data.database, "/etc/passwd", f"{data.exports}/../web-token"):
+    for path in (secret, upload, data.database, "/etc/passwd", f"{data.exports}/../web-token"):
         answer = home.ask("GET", f"/gradio_api/file={path}", cookie=home.cookie)
         assert answer.status_code in (403, 404), path
         assert "canary" not in answer.text

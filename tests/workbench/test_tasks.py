@@ -148,12 +148,20 @@ def test_a_failure_keeps_its_error(tasks: Tasks) -> None:
 def test_what_nobody_expected_is_our_fault(
     tasks: Tasks, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tasks.start("import", "rows", lambda _: [][1])
+    text = "Zhang San, " + "13812345678"
+
+    def work(_: Told) -> None:
+        raise ValueError(text)
+
+    tasks.start("import", "rows", work)
     tasks.wait(SECONDS)
     error = only(tasks)["error"]
     assert (error["kind"], error["key"]) == ("Fault", "tasks.broke")
-    assert error["facts"] == {"cause": "IndexError"}
-    assert "IndexError" in capsys.readouterr().err
+    assert error["facts"] == {"cause": "ValueError"}
+    log = capsys.readouterr().err
+    assert "ValueError" in log
+    assert "in work" in log
+    assert text not in log
 
 
 def test_each_step_has_a_speed_of_its_own() -> None:
