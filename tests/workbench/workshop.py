@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from studio.core.rows import NewRow
+from studio.core.errors import UserMistake
+from studio.core.rows import Body, NewRow, supervised_problem
 from studio.jobs.processes import Launcher
 from studio.jobs.trainers import Trainers
 from studio.store.data_folder import DataFolder
@@ -68,7 +69,8 @@ class FakeEngine(EngineRoom):
         self.asked.append((op, args))
         if op == "add_starter":
             Path(args["target"]).mkdir(exist_ok=True)
-        result: Any = self.results.get(op)
+        known = self.results.get(op)
+        result: Any = _measured(args["rows"]) if op == "measure" and known is None else known
         facts = result | {"folder": args["folder"]} if op == "inspect_folder" else result
         self.answers.append(FakeAnswer(self.events, facts))
         return self.answers[-1]
@@ -84,6 +86,14 @@ class FakeEngine(EngineRoom):
 
     def close(self) -> None:
         self.times_closed += 1
+
+
+def _measured(rows: list[Json]) -> Json:
+    """Ten word pieces of each row that teaches anything."""
+    problems = {row["row"]: supervised_problem(Body.from_json(row["body"])) for row in rows}
+    left_out = {row: UserMistake(key).as_json() for row, key in problems.items() if key}
+    tokens = dict.fromkeys((row for row in problems if row not in left_out), 10)
+    return {"tokens": tokens, "cut": [], "left_out": left_out}
 
 
 class Workshop:
