@@ -78,7 +78,8 @@ def tune(
             parameter.data.copy_(noise)
         else:
             changed[BASE][name] = parameter.data
-            changed[TUNED][name] = parameter.data + 3 * noise * parameter.data.abs().mean()
+            far = 3 * noise * parameter.data.abs().mean()
+            changed[TUNED][name] = parameter.data + far.to(parameter.dtype)
             parameter.data = changed[TUNED][name]
     return Tuned(made, method, knobs, changed)
 
