@@ -7,10 +7,10 @@ export function kindOf(body) {
   return body.rejected ? "preference" : "chat";
 }
 
-/** The body in parts for a form: a row that ends without an answer gets an empty, `added` one. */
+/** The body in parts for a form: a row that ends without an answer gets an empty, `added` one; `system` may be null. */
 export function taken(body) {
   const messages = body.messages ?? [];
-  const system = messages[0]?.role === "system" ? messages[0].content : "";
+  const system = messages[0]?.role === "system" ? messages[0].content : null;
   const turns = messages.slice(messages[0]?.role === "system" ? 1 : 0).map((turn) => ({ ...turn }));
   if (kindOf(body) !== "text" && turns.length === 0) turns.push({ role: "user", content: "", added: true });
   if (kindOf(body) !== "text" && turns.at(-1).role !== "assistant") turns.push({ role: "assistant", content: "", added: true });
@@ -20,7 +20,7 @@ export function taken(body) {
 /** The body that such parts make; turns that were added and never filled in are left out. */
 export function made({ system, turns, rejected, text, label }) {
   const kept = turns.filter((turn, n) => !turn.added || turns.slice(n).some((later) => later.content !== ""));
-  const messages = [...(system ? [{ role: "system", content: system }] : []), ...kept.map(plain)];
+  const messages = [...(system === null ? [] : [{ role: "system", content: system }]), ...kept.map(plain)];
   return {
     ...(messages.length ? { messages } : {}),
     ...(rejected ? { rejected: rejected.map(plain) } : {}),

@@ -23,7 +23,7 @@ export class Editor {
 
   constructor({ ask, say, language, saving, wish }) {
     Object.assign(this, { say, language, saving, wish });
-    this.form = new Form({ say, language, changed: () => this.#changed(), left: () => this.leave() });
+    this.form = new Form({ say, language, changed: () => this.#changed(), whole: () => this.#take(), left: () => this.leave() });
     this.counter = new Counter({ ask, say, language, limit: () => this.context });
     this.learned = new Learned({ ask, say, language });
     this.history = new History({ ask, say, language, restore: (row) => this.#restoreState(row) });
@@ -159,14 +159,24 @@ export class Editor {
     this.split.disabled = seen.trashed;
     fill(this.why, say(`split_${seen.split}_why`));
     fill(this.problem, seen.problem && say(`problem_${seen.problem.split(".").at(-1)}`));
-    fill(this.state, this.#stateWords());
+    this.#tell();
     this.usual.hidden = seen.trashed || theirs !== null;
     this.trashed.hidden = !seen.trashed;
   }
 
-  #stateWords() {
-    const { state, card, isKept } = this.#saver;
-    this.state.dataset.state = state;
+  /** How far the saving is; what was typed and not yet handed to the saver counts as not saved. */
+  #tell() {
+    const { state } = this.#saver;
+    this.state.dataset.state = state === "saved" && this.#isTyping ? "editing" : state;
+    fill(this.state, this.#stateWords(this.state.dataset.state));
+  }
+
+  get #isTyping() {
+    return this.#timer !== null || this.form.composing;
+  }
+
+  #stateWords(state) {
+    const { card, isKept } = this.#saver;
     if (state === "refused") return [card.text, " ", h("button", { type: "button", class: "s-button s-plain", onclick: () => this.#saver.flush() }, this.say("try_again"))];
     if (!isKept) return this.say("state_unkept");
     if (state === "saved") return this.#saver.seen.trashed ? this.say("state_trashed") : [h("span", { "aria-hidden": "true" }, "✓ "), this.say("state_saved")];
@@ -225,11 +235,18 @@ export class Editor {
   }
 
   #changed() {
-    clearTimeout(this.#timer);
-    if (this.form.composing || !this.#saver) return;
+    this.#stopWaiting();
+    if (!this.#saver) return undefined;
+    if (this.form.composing) return this.#tell();
     if (this.#saver.theirs) return this.#showConflict();
     this.#timer = setTimeout(() => this.#take(), PAUSE);
+    this.#tell();
     return this.#measure();
+  }
+
+  #stopWaiting() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   #isDirty() {
@@ -238,10 +255,11 @@ export class Editor {
 
   /** Hand the fields to the saver; half a composed word is not yet a word. */
   #take() {
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
     if (!this.#saver || this.#view !== "form" || this.#saver.seen.trashed || this.form.composing) return;
     const change = this.form.changeOf(this.#saver.seen);
     if (Object.keys(change).length) this.#saver.change(change);
+    else this.#tell();
   }
 
   #measure() {

@@ -13,11 +13,15 @@ export const PRIVATE = { translate: "no", spellcheck: "false", autocomplete: "of
 export class TextField {
   composing = false;
   #whole = "";
+  #shown = "";
   #isCut = false;
   #isReadOnly = false;
   #given;
 
-  /** `label`, `lines` (the least shown), `placeholder`, `changed()`, `left()`, `say`, `language`. */
+  /**
+   * `label`, `lines` (the least shown), `placeholder`, `say`, `language`; `changed()` at each change,
+   * `whole()` just before and after an input method composes, `left()` when the focus goes.
+   */
   constructor(given) {
     this.#given = given;
     this.input = h("textarea", {
@@ -27,10 +31,15 @@ export class TextField {
       placeholder: given.placeholder ?? null,
       oninput: (event) => this.#typed(event),
       onblur: () => given.left(),
-      oncompositionstart: () => (this.composing = true),
+      oncompositionstart: () => {
+        given.whole();
+        this.composing = true;
+        given.changed();
+      },
       oncompositionend: () => {
         this.composing = false;
         given.changed();
+        given.whole();
       },
     });
     this.input.style.setProperty("--lines", given.lines);
@@ -40,8 +49,9 @@ export class TextField {
     this.element = h("div", { class: "rows-field" }, this.more, h("label", { class: "s-field" }, this.head, this.input), this.foot);
   }
 
+  /** The text as it was given while nobody has typed: the browser shows every line end as \n. */
   get text() {
-    return this.#isCut ? this.#whole : this.input.value;
+    return this.#isCut || this.input.value === this.#shown ? this.#whole : this.input.value;
   }
 
   /** Show `text`; the caret stays where it was if only something else has changed. */
@@ -71,6 +81,7 @@ export class TextField {
     const { selectionStart, selectionEnd } = this.input;
     this.input.classList.toggle("rows-huge", text.length > MOST_GROWING);
     this.input.value = text;
+    this.#shown = this.input.value;
     this.input.readOnly = this.#isReadOnly || this.#isCut;
     if (document.activeElement === this.input) this.input.setSelectionRange(selectionStart, selectionEnd);
   }

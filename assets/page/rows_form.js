@@ -13,8 +13,10 @@ export class Form {
   #turns = [];
   #rejected = [];
   #text = null;
+  #givenTags = [];
+  #shownTags = "";
 
-  /** `say`, `language`; `changed()` at each change of a text, `left()` when a field loses the focus. */
+  /** `say`, `language`, and the `changed`, `whole` and `left` of all its fields. */
   constructor(given) {
     this.given = given;
     this.turnsBox = h("div", { class: "rows-turns" });
@@ -41,7 +43,7 @@ export class Form {
 
   /** What the fields say otherwise than `row`. */
   changeOf(row) {
-    const said = { body: this.body(), notes: this.notes.text, tags: tagsIn(this.tags.text) };
+    const said = { body: this.body(), notes: this.notes.text, tags: this.#tags() };
     return Object.fromEntries(Object.entries(said).filter(([name, value]) => !same(value, row[name])));
   }
 
@@ -49,11 +51,30 @@ export class Form {
     const content = (turns, fields) => turns?.map((turn, n) => ({ ...turn, content: fields[n].text })) ?? null;
     return made({
       ...this.#parts,
-      system: this.#system?.text ?? this.#parts.system,
+      system: this.#systemText(),
       turns: content(this.#parts.turns, this.#turns),
       rejected: content(this.#parts.rejected, this.#rejected),
       text: this.#text ? this.#text.text : null,
     });
+  }
+
+  /** An emptied one is none, but one that came empty stays. */
+  #systemText() {
+    const { system } = this.#parts;
+    if (!this.#system) return system;
+    return this.#system.text || (system === "" ? "" : null);
+  }
+
+  /** Tags that nobody touched are given back as they came, also those with a comma inside. */
+  #tags() {
+    return this.tags.text === this.#shownTags ? this.#givenTags : tagsIn(this.tags.text);
+  }
+
+  #showTags(tags) {
+    if (same(this.#tags(), tags)) return;
+    this.#givenTags = tags;
+    this.#shownTags = tags.join(", ");
+    this.tags.text = this.#shownTags;
   }
 
   /** The texts whose length in word pieces matters, each with the place for its note. */
@@ -90,21 +111,21 @@ export class Form {
   #fillIn(row) {
     const { system, turns, rejected, text } = this.#parts;
     if (this.#system) {
-      this.#system.text = system;
-      this.folded.open = system !== "";
+      this.#system.text = system ?? "";
+      this.folded.open = Boolean(system);
     }
     turns.forEach((turn, n) => (this.#turns[n].text = turn.content));
     rejected?.forEach((turn, n) => (this.#rejected[n].text = turn.content));
     if (this.#text) this.#text.text = text;
     this.notes.text = row.notes;
-    if (!same(tagsIn(this.tags.text), row.tags)) this.tags.text = row.tags.join(", ");
+    this.#showTags(row.tags);
     for (const field of this.#fields()) field.readOnly = this.#isReadOnly;
   }
 
   #field(name, lines, hint = "", number = 0) {
-    const { say, language, changed, left } = this.given;
+    const { say, language, changed, whole, left } = this.given;
     const label = number ? say("numbered", { name: say(name), number }) : say(name);
-    return new TextField({ label, lines, placeholder: hint ? say(hint) : null, say, language, changed, left });
+    return new TextField({ label, lines, placeholder: hint ? say(hint) : null, say, language, changed, whole, left });
   }
 
   #adder() {
@@ -152,7 +173,7 @@ export class Form {
   }
 
   #reshape(turns) {
-    const row = { body: made({ ...taken(this.body()), turns }), notes: this.notes.text, tags: tagsIn(this.tags.text) };
+    const row = { body: made({ ...taken(this.body()), turns }), notes: this.notes.text, tags: this.#tags() };
     this.show(row, this.#isReadOnly);
     this.given.changed();
     this.given.left();

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.core.rows import NewRow
+from studio.core.rows import Body, NewRow
 from studio.store.data_folder import DataFolder
 from studio.store.database import Database
 from studio.store.datasets import Datasets
@@ -84,6 +84,14 @@ class Shelf:
     def ids(self, dataset: str) -> list[str]:
         """All living rows, in their order."""
         return [row.id for row in Rows(self._database).living(dataset)]
+
+    def bodies(self, dataset: str) -> list[Body]:
+        """What all living rows hold, in their order."""
+        return [row.body for row in Rows(self._database).living(dataset)]
+
+    def revisions(self, dataset: str) -> list[int]:
+        """How often all living rows were saved, in their order."""
+        return [row.revision for row in Rows(self._database).living(dataset)]
 
     def responses(self, dataset: str) -> list[str]:
         """The answers of all living rows, in their order."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from studio.core.rows import Body, NewRow, Status
+from studio.core.rows import Body, Message, NewRow, Status
 from tests.e2e.conftest import Open
 from tests.e2e.served import Served, Shelf
 from tests.e2e.steps import (
@@ -22,7 +22,7 @@ from tests.e2e.steps import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import CDPSession, Page
 
 UNSAVED = "kept in this browser"
 SERVER = re.compile("component_server")
@@ -167,8 +167,7 @@ def test_half_a_composed_word_is_never_saved(visit: Open, shelf: Shelf) -> None:
     save(page)
     keyboard = page.context.new_cdp_session(page)
     for half in ("h", "he", "he shui"):
-        composing = {"text": half, "selectionStart": len(half), "selectionEnd": len(half)}
-        keyboard.send("Input.imeSetComposition", composing)
+        compose(keyboard, half)
     page.keyboard.press("Control+S")
     page.wait_for_timeout(COMPOSING)
     assert shelf.responses(home)[0] == "多"
@@ -176,6 +175,52 @@ def test_half_a_composed_word_is_never_saved(visit: Open, shelf: Shelf) -> None:
     save(page)
     assert shelf.responses(home)[0] == "多喝水"
     assert not any("he" in text for text in shelf.histories(home))
+
+
+def compose(keyboard: "CDPSession", letters: str) -> None:
+    """Let an input method stand at ``letters`` of a word that is not chosen yet."""
+    caret = {"selectionStart": len(letters), "selectionEnd": len(letters)}
+    keyboard.send("Input.imeSetComposition", {"text": letters, **caret})
+
+
+def test_words_that_are_composed_without_a_pause_are_kept(visit: Open, shelf: Shelf) -> None:
+    home = shelf.fill("发烧", some_rows())
+    page = visit()
+    sees_row(page, 1)
+    write(page, "多")
+    save(page)
+    keyboard = page.context.new_cdp_session(page)
+    for word in ("休息", "喝水", "发烧", "三天", "就医"):
+        compose(keyboard, "w")
+        keyboard.send("Input.insertText", {"text": word})
+        page.wait_for_timeout(60)
+    compose(keyboard, "h")
+    expect(state(page)).to_have_text("Not saved yet…")
+    page.reload()
+    sees_row(page, 1)
+    expect(answer(page)).to_have_value("多休息喝水发烧三天就医")
+    expect(state(page)).to_have_text(SAVED)
+    assert shelf.responses(home)[0] == "多休息喝水发烧三天就医"
+
+
+def test_rows_that_are_only_looked_at_stay_as_they_are(visit: Open, shelf: Shelf) -> None:
+    windows = Body.pair("From\r\nWindows?", "Old\rMac.")
+    silent = Body((Message("system", ""), *windows.messages))
+    kept = [
+        NewRow(windows, notes="a\r\nb"),
+        NewRow(Body.pair("Q?", "A."), tags=("fever, high", "x")),
+        NewRow(silent),
+    ]
+    home = shelf.fill("As they came", kept)
+    before = shelf.revisions(home)
+    page = visit()
+    for number in (1, 2, 3, 1, 2, 3):
+        rows(page).nth(number - 1).click()
+        sees_row(page, number)
+    write(page, "New.")
+    save(page)
+    assert shelf.revisions(home) == [*before[:2], before[2] + 1]
+    assert shelf.bodies(home)[2].messages == (*silent.messages[:2], Message("assistant", "New."))
 
 
 HOSTILE = [
