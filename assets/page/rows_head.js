@@ -4,6 +4,7 @@
 import { confirm } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { isComposing } from "./keys.js";
+import { showDiscarded } from "./rows_discarded.js";
 import { exportFile, importFile } from "./rows_files.js";
 import { menuButton } from "./rows_menu.js";
 import { showCard } from "./notices.js";
@@ -78,6 +79,7 @@ export class Head {
         { text: say("dataset_rename"), act: () => this.#askName("dataset_rename", this.#current.dataset, wish.rename) },
         { text: say("dataset_discard"), danger: true, act: () => this.#askDiscard() },
       ] : []),
+      { text: say("discarded"), act: wish.showDiscarded },
     ].filter((entry) => entry !== false);
   }
 
@@ -123,5 +125,6 @@ export function headWishes(desk) {
     filter: (status) => desk.look({ status, trashed: false, offset: 0 }),
     importFile: () => importFile(desk),
     exportFile: () => exportFile(desk),
+    showDiscarded: () => showDiscarded(desk),
   };
 }

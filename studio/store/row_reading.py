@@ -55,6 +55,14 @@ def living_rows(connection: sqlite3.Connection, dataset: str) -> tuple[Row, ...]
     return _all(connection, dataset, "trashed IS NULL")
 
 
+def row_ids(connection: sqlite3.Connection, dataset: str) -> tuple[str, ...]:
+    """The ids of all rows, also of those in the trash, in their order."""
+    found = connection.execute(
+        "SELECT id FROM rows WHERE dataset = ? ORDER BY position", (dataset,)
+    )
+    return tuple(record["id"] for record in found)
+
+
 def ready_rows(connection: sqlite3.Connection, dataset: str) -> tuple[Row, ...]:
     """The living rows that may train, in their order."""
     return _all(connection, dataset, "trashed IS NULL AND status = 'ready'")

@@ -130,6 +130,11 @@ class Rows:
         with self._database.read() as connection:
             return row_reading.living_rows(connection, dataset)
 
+    def ids(self, dataset: str) -> tuple[str, ...]:
+        """The ids of all rows, also of those in the trash, in their order."""
+        with self._database.read() as connection:
+            return row_reading.row_ids(connection, dataset)
+
     def ready(self, dataset: str) -> tuple[Row, ...]:
         """The rows that may train, in their order."""
         with self._database.read() as connection:

@@ -25,7 +25,22 @@ def build(bench: Workbench, said: Words) -> None:
 def desk_actions(bench: Workbench) -> list[Action]:
     """Which dataset and model are worked on, and what datasets there are."""
     desk, rows = bench.desk, bench.rows
-    return [desk.get, desk.choose, bench.models.show, rows.all, rows.rename, rows.discard]
+
+    def erase_dataset(dataset: str) -> Json:
+        """Remove a dataset in the trash for good, with all its rows."""
+        return asdict(bench.erase_dataset(dataset))
+
+    return [
+        desk.get,
+        desk.choose,
+        bench.models.show,
+        rows.all,
+        rows.rename,
+        rows.discard,
+        rows.discarded,
+        rows.bring_back,
+        erase_dataset,
+    ]
 
 
 def row_actions(bench: Workbench) -> list[Action]:

@@ -128,6 +128,19 @@ class Workbench:
         """
         self._database.prepare()
 
+    def erase_dataset(self, dataset: str) -> EraseReport:
+        """Remove all rows of a dataset in the trash for good, and its name.
+
+        Raises Refusal ``datasets.not_discarded`` for one that is in use, and as :meth:`erase` does.
+        """
+        home = self.rows.datasets.get(dataset)
+        if home.trashed is None:
+            raise Refusal("datasets.not_discarded", dataset=home.name)
+        report = self.erase(self.rows.rows.ids(home.id))
+        self.rows.datasets.rename(home.id, home.id)
+        self._database.vacuum()
+        return report
+
     def check_database(self) -> str:
         """``ok``; raises Refusal ``store.*`` if anything is wrong with the database."""
         if problems := self._database.problems():

@@ -47,6 +47,15 @@ class Library:
         """Put a dataset with all its rows into the trash; its name is free again."""
         return self._shown(self.datasets.trash(dataset))
 
+    def discarded(self) -> list[Json]:
+        """The datasets in the trash that still hold rows, as :meth:`show`."""
+        shown = [self._shown(home) for home in self.datasets.list(trashed=True)]
+        return [one for one in shown if one["rows"] or one["trashed"]]
+
+    def bring_back(self, dataset: str) -> Json:
+        """Take a dataset out of the trash; raises UserMistake if its name has been taken."""
+        return self._shown(self.datasets.restore(dataset))
+
     def versions_of(self, dataset: str) -> list[Json]:
         """The versions that were written down, latest first."""
         home = self.datasets.get(dataset)

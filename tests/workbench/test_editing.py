@@ -295,6 +295,23 @@ def test_datasets_are_made_named_and_thrown_away(bench: Workbench, dataset: str)
     assert bench.rows.create("Other")["id"] != made["id"]
 
 
+def test_a_discarded_dataset_is_brought_back_or_erased(bench: Workbench, dataset: str) -> None:
+    name = bench.rows.rename(dataset, "Ward of Zhang San")["dataset"]
+    rows = len(all_ids(bench, dataset))
+    with pytest.raises(Refusal) as caught:
+        bench.erase_dataset(dataset)
+    assert caught.value.key == "datasets.not_discarded"
+    bench.rows.trash(all_ids(bench, dataset)[:1])
+    bench.rows.discard(dataset)
+    assert [(home["id"], home["trashed"]) for home in bench.rows.discarded()] == [(dataset, 1)]
+    assert bench.rows.bring_back(dataset)["dataset"] == name
+    assert bench.rows.discarded() == []
+    bench.rows.discard(dataset)
+    assert bench.erase_dataset(dataset).rows == rows
+    assert bench.rows.discarded() == []
+    assert name.encode() not in bench.data.database.read_bytes()
+
+
 def test_another_process_is_seen_at_once(bench: Workbench, dataset: str) -> None:
     row, shown = bench.rows.row(all_ids(bench, dataset)[0]), bench.rows.show(dataset)
     program = (
