@@ -81,15 +81,13 @@ def raise_all(problems: Sequence[StudioError]) -> None:
         raise Mistakes(problems)
 
 
-def fault_of(error: Exception, key: str) -> Fault:
-    """The Fault ``key`` for an ``error`` that nobody foresaw.
+def tell_place(error: Exception) -> None:
+    """Say on standard error where an ``error`` happened that nobody foresaw.
 
-    Where it happened goes to standard error; its message does not, since a row's text may stand
-    there.
+    Not its message: a row's text may stand there.
     """
     traceback.print_tb(error.__traceback__, file=sys.stderr)
     print(type(error).__name__, file=sys.stderr)
-    return Fault(key, cause=type(error).__name__)
 
 
 _KINDS: dict[str, type[StudioError]] = {

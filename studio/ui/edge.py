@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from studio.core.errors import Mistakes, StudioError, UserMistake, fault_of
+from studio.core.errors import Fault, Mistakes, StudioError, UserMistake, tell_place
 from studio.core.words import Words
 
 Json = dict[str, Any]
@@ -41,7 +41,8 @@ class Edge:
             except StudioError as error:
                 return {"card": self.card(error)}
             except Exception as error:
-                return {"card": self.card(fault_of(error, "page.broke"))}
+                tell_place(error)
+                return {"card": self.card(Fault("page.broke", cause=type(error).__name__))}
 
         # What wraps() copies would let the signature, not the one argument, be looked at.
         del answer.__wrapped__

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from studio.core.errors import StudioError, fault_of
+from studio.core.errors import Fault, StudioError, tell_place
 from studio.jobs.engine_client import Answer
 from studio.workbench.engine_room import EngineRoom
 
@@ -201,7 +201,8 @@ class Conversation:
         except StudioError as error:
             problem = error
         except Exception as error:
-            problem = fault_of(error, "page.broke")
+            tell_place(error)
+            problem = Fault("page.broke", cause=type(error).__name__)
         self._end(exchange, problem)
 
     def _follow(self, exchange: Exchange) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from studio.core.errors import StudioError, fault_of
+from studio.core.errors import Fault, StudioError, tell_place
 from studio.workbench.models import Told
 from studio.workbench.pace import Mark, extended, pace
 
@@ -145,7 +145,8 @@ class Tasks:
         except StudioError as error:
             self._close(task, "failed", error=error)
         except Exception as error:
-            self._close(task, "failed", error=fault_of(error, "tasks.broke"))
+            tell_place(error)
+            self._close(task, "failed", error=Fault("tasks.broke", cause=type(error).__name__))
 
     def _close(
         self, task: _Task, status: Status, *, result: Any = None, error: StudioError | None = None
