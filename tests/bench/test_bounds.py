@@ -7,7 +7,9 @@ from tests.bench import (
     bench_counts,
     bench_first_point,
     bench_lanes,
+    bench_page,
     bench_rows,
+    bench_start,
     bench_training,
 )
 
@@ -57,3 +59,15 @@ def test_the_first_point_must_come_soon_in_most_runs() -> None:
     assert bench_first_point.missed([30.0, 12.1, 9.0]) == (
         "The first point came after 12.1 s, 12 s is the most."
     )
+
+
+def test_what_a_person_waits_for_in_the_browser_must_come_in_time() -> None:
+    table = {"page turn": [100.0, 301.0, 302.0], "filter": [299.0, 10.0, 900.0]}
+    assert bench_page.missed(20_000, table) == ["page turn: 301 ms, 300 is the most."]
+    assert bench_page.missed(100_000, table) == []
+
+
+def test_the_first_page_of_a_second_start_must_come_in_time() -> None:
+    starts = [bench_start.Start(1.0, drawn, 1.0) for drawn in (2.0, 6.1, 9.0)]
+    assert bench_start.missed(bench_start.medians(starts)) == "drawn: 6.1 s, 6 is the most."
+    assert bench_start.missed(bench_start.Start(1.0, 6.0, 9.0)) is None

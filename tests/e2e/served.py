@@ -34,6 +34,12 @@ class Served:
         """Whether it was ever started."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> str:
         """Start it; returns the address that lets a browser in, once."""
         log = self.folder.parent / "ui.log"
@@ -50,7 +56,7 @@ class Served:
         while time.monotonic() < until and self._process.poll() is None:
             if found := _WAY_IN.search(log.read_text(encoding="utf-8")):
                 return found.group()
-            time.sleep(0.1)
+            time.sleep(0.02)
         raise AssertionError(log.read_text(encoding="utf-8"))
 
     def kill(self) -> None:
