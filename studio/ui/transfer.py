@@ -1,12 +1,14 @@
 """Rows in and out by file, for the Data tab: uploads, previews, imports, exports, findings.
 
 A browser names an uploaded file by its path on this machine, so a path is only believed where it
-leads to a plain file in the uploads folder. Nothing of an upload is left once it has been imported
-or given up.
+leads to a plain file in the uploads folder. Nothing of an upload is left once its import has ended,
+however it did, or once it is given up; what a page that was closed has left goes within the hour.
 """
 
 import secrets
 import shutil
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +23,8 @@ from studio.workbench.models import Told
 
 Json = dict[str, Any]
 PASTED = "pasted.txt"
+KEPT_SECONDS = 60 * 60
+"""How long an upload that nobody asks for any more may lie there when another comes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,42 @@ class Uploads:
 
     def keep(self, text: str) -> Path:
         """Write pasted text down as if it had been uploaded."""
-        home = self.folder / secrets.token_hex(16)
-        home.mkdir(mode=0o700, parents=True)
-        kept = home / PASTED
+        kept = self._home() / PASTED
         kept.write_bytes(text.encode("utf-8", errors="surrogatepass"))
         return kept
+
+    def take(self, path: str) -> Path:
+        """Move the file at ``path``, just sent, into a folder that no other upload shares.
+
+        Gradio names a folder by what its file holds: two windows that send one file share it.
+        """
+        sent = self.find(path)
+        taken = self._home() / sent.name
+        sent.rename(taken)
+        self._clear(sent.parent)
+        return taken
 
     def discard(self, file: Path) -> None:
         """Leave no trace of ``file``."""
         file.unlink(missing_ok=True)
-        if file.parent.resolve() != self.folder.resolve():
-            shutil.rmtree(file.parent, ignore_errors=True)
+        self._clear(file.parent)
+
+    def _clear(self, home: Path) -> None:
+        """Remove a folder of uploads that holds nothing any more."""
+        if home.resolve() != self.folder.resolve():
+            with suppress(OSError):  # it may hold another window's file
+                home.rmdir()
+
+    def _home(self) -> Path:
+        """A new folder for one file; what nobody has asked for in a long time makes room."""
+        home = self.folder / secrets.token_hex(16)
+        home.mkdir(mode=0o700, parents=True)
+        oldest = time.time() - KEPT_SECONDS
+        for left in self.folder.iterdir():
+            with suppress(OSError):  # another window may give it up just now
+                if left.is_dir() and left.lstat().st_mtime < oldest:
+                    shutil.rmtree(left)
+        return home
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +95,12 @@ class Transfer:
         return Uploads(self.bench.data.uploads)
 
     def paste_rows(self, text: str) -> Json:
-        """Take pasted text as a file: ``{"path", "name"}``."""
-        kept = self._uploads.keep(text)
-        return {"path": str(kept), "name": kept.name}
+        """Take pasted text as a file: ``{"path"}``."""
+        return {"path": str(self._uploads.keep(text))}
+
+    def take_upload(self, path: str) -> Json:
+        """Take an uploaded file as this window's own: ``{"path"}``, where it is from now on."""
+        return {"path": str(self._uploads.take(path))}
 
     def preview_rows(self, path: str, mapping: dict[str, str]) -> Json:
         """How an uploaded file would be imported; ``mapping`` corrects the guess."""
@@ -84,18 +116,24 @@ class Transfer:
     def import_rows(
         self, path: str, dataset: str, mapping: dict[str, str], drafts: bool = False
     ) -> Json:
-        """Start to import an uploaded file; ``drafts`` leaves its rows to be reviewed."""
+        """Start to import an uploaded file; ``drafts`` leaves its rows to be reviewed.
+
+        Asked again for the same file and dataset, it is the same import.
+        """
         file = self._uploads.find(path)
 
         def work(told: Told) -> Json:
-            done = self.bench.rows.import_file(
-                file, dataset, mapping=mapping, drafts=drafts, told=told
-            )
-            self._uploads.discard(file)
+            try:
+                done = self.bench.rows.import_file(
+                    file, dataset, mapping=mapping, drafts=drafts, told=told
+                )
+            finally:
+                self._uploads.discard(file)
             counts = {"skipped": len(done["skipped"]), "findings": done["findings_count"]}
-            return {"dataset": done["dataset"], "imported": done["imported"]} | counts
+            return {name: done[name] for name in ("dataset", "imported", "first")} | counts
 
-        return {"task": self.bench.tasks.start("import", dataset, work)}
+        subject = f"{dataset} {file.parent.name}"
+        return {"task": self.bench.tasks.start("import", subject, work)}
 
     def task(self, id: str) -> Json | None:
         """How far a task is, with the card of its error; None once it is forgotten."""
@@ -109,9 +147,14 @@ class Transfer:
         self.bench.tasks.cancel(id)
         return {}
 
-    def findings(self, dataset: str) -> list[Json]:
-        """Places in a dataset that may name a person."""
-        return self.bench.rows.findings(dataset)
+    def dismiss_task(self, id: str) -> Json:
+        """Forget a task that is over and has been told of."""
+        self.bench.tasks.dismiss(id)
+        return {}
+
+    def findings(self, dataset: str, first: int = 1) -> list[Json]:
+        """Places in a dataset, from its row of number ``first`` on, that may name a person."""
+        return self.bench.rows.findings(dataset, first=first)
 
     def export_formats(self, dataset: str) -> list[Json]:
         """``[{"format", "suffix", "fits", "lossy", "reason"}]``, one line a format and suffix."""
@@ -143,11 +186,13 @@ def actions(bench: Workbench, said: Words) -> list[Action]:
     transfer = Transfer(bench, said)
     return [
         transfer.paste_rows,
+        transfer.take_upload,
         transfer.preview_rows,
         transfer.drop_upload,
         transfer.import_rows,
         transfer.task,
         transfer.cancel_task,
+        transfer.dismiss_task,
         transfer.findings,
         transfer.export_formats,
         transfer.export_rows,

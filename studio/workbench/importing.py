@@ -64,9 +64,10 @@ class Transfer(Library):
         """Append the good rows of ``file`` to ``dataset``, made if new: all of them or none.
 
         ``drafts`` leaves them to be reviewed. Whatever ``told`` raises ends the import without a
-        trace. Returns ``{"dataset", "version", "imported", "skipped", "mapping", ...}`` with the
-        first ``findings`` of :data:`PRIVACY` in these rows; reasons are errors as JSON. Raises
-        UserMistake ``data.no_good_row`` with the first reason where not one row is good.
+        trace. Returns ``{"dataset", "version", "imported", "first", "skipped", "mapping", ...}``:
+        ``first`` is the number of the first of these rows, ``findings`` the first ones of
+        :data:`PRIVACY` in them; reasons are errors as JSON. Raises UserMistake
+        ``data.no_good_row`` with the first reason where not one row is good.
         """
 
         def read(done: int, total: int) -> None:
@@ -80,26 +81,30 @@ class Transfer(Library):
         # The last word is told before all is saved: after that, nothing is cancelled any more.
         key = secrets.token_hex(16)
         home, outcome = self.rows.take_in(dataset, _counted(drafted, "store", told), key=key)
+        first = self.rows.place(outcome.ids[0])[1].number
         return {
             "dataset": home.name,
             "version": self.versions.write_down(home.id).version,
             "imported": len(drafted),
+            "first": first,
             "skipped": [_skipped(skip) for skip in reading.skipped],
             **_understood(reading),
             "status": _statuses(drafted),
-            "findings": self._placed(found[:SHOWN_FINDINGS], drafted, outcome.ids),
+            "findings": _placed(found[:SHOWN_FINDINGS], drafted, outcome.ids, first),
             "findings_count": len(found),
         }
 
-    def findings(self, dataset: str, *, checks: Sequence[str] = PRIVACY) -> list[Json]:
-        """What ``checks`` find in the living rows, with the text around it.
+    def findings(
+        self, dataset: str, *, first: int = 1, checks: Sequence[str] = PRIVACY
+    ) -> list[Json]:
+        """What ``checks`` find in the living rows from number ``first`` on, with the text around.
 
         ``[{"check", "row", "number", "part", "turn", "before", "found", "after"}]``.
         """
         rows = self.rows.living(self.datasets.get(dataset).id)
         numbered = {row.id: (number, row) for number, row in enumerate(rows, 1)}
         found = []
-        for finding in check(rows, checks):
+        for finding in check(rows[first - 1 :], checks):
             number, row = numbered[finding.row]
             found.append(shown(finding, row.body, number))
         return found
@@ -132,24 +137,24 @@ class Transfer(Library):
             raise UserMistake("data.unwritable_file", name=str(file), cause=cause) from error
         return asdict(written) | {"dataset": home.name, "path": str(written.path)}
 
-    def _placed(
-        self, findings: Sequence[Finding], drafts: Sequence[NewRow], ids: Sequence[str]
-    ) -> list[Json]:
-        """Findings in drafts that now are the last rows of a dataset, by the ids they got."""
-        first = self.rows.place(ids[0])[1].number if ids else 1
-        found = []
-        for finding in findings:
-            at = int(finding.row)
-            placed = replace(finding, row=ids[at])
-            found.append(shown(placed, drafts[at].body, first + at))
-        return found
-
 
 def _looked_through(drafts: Sequence[NewRow], told: Told) -> list[Finding]:
     """What :data:`PRIVACY` finds in rows that have no id yet: their places stand for it."""
     found: list[Finding] = []
     for at, draft in enumerate(_counted(drafts, "check", told)):
         found += check([Row(str(at), "", at, draft.body)], PRIVACY)
+    return found
+
+
+def _placed(
+    findings: Sequence[Finding], drafts: Sequence[NewRow], ids: Sequence[str], first: int
+) -> list[Json]:
+    """Findings in drafts that are rows now, by their ids; ``first`` is the number of the first."""
+    found = []
+    for finding in findings:
+        at = int(finding.row)
+        placed = replace(finding, row=ids[at])
+        found.append(shown(placed, drafts[at].body, first + at))
     return found
 
 

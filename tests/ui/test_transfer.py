@@ -1,6 +1,8 @@
 """Rows in and out by file, as the Data tab asks for it; a browser's paths are not believed."""
 
 import csv
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from studio.core.errors import UserMistake
 from studio.core.words import words
-from studio.ui.transfer import Transfer
+from studio.ui.transfer import KEPT_SECONDS, Transfer
 from studio.workbench import Workbench
 from tests.ui.benches import bench_without_torch
 
@@ -17,6 +19,9 @@ TABLE = (
     "问题,回答\n什么是哮喘？,一种气道慢性炎症。\n空的,\n"
     "联系我 a@b.example 好吗？,请致电门诊预约时间。\n"
 )
+
+MANY = b"question,answer\n" + b"Why?,Because.\n" * 20_000
+"""So many rows that they are still coming in when the next thing is asked."""
 
 
 @pytest.fixture
@@ -31,14 +36,30 @@ def transfer(bench: Workbench) -> Transfer:
 
 
 def uploaded(bench: Workbench, name: str, data: bytes) -> Path:
-    home = bench.data.uploads / "0123"
-    home.mkdir(parents=True)
+    home = bench.data.uploads / "0123"  # Gradio's name for it, the same whenever it is sent
+    home.mkdir(parents=True, exist_ok=True)
     (home / name).write_bytes(data)
     return home / name
 
 
+def taken(transfer: Transfer, name: str, data: bytes = TABLE.encode()) -> Path:
+    """A file that a window has sent and taken as its own."""
+    sent = uploaded(transfer.bench, name, data)
+    return Path(transfer.take_upload(str(sent))["path"])
+
+
+def left(bench: Workbench) -> list[Path]:
+    """What lies among the uploads, folders too."""
+    return list(bench.data.uploads.rglob("*"))
+
+
+def begun(transfer: Transfer, path: Path, **given: Any) -> str:
+    """The task of an import."""
+    return str(transfer.import_rows(str(path), "门诊", {}, **given)["task"])
+
+
 def imported(transfer: Transfer, path: Path, **given: Any) -> dict[str, Any]:
-    task = transfer.import_rows(str(path), "门诊", {}, **given)["task"]
+    task = begun(transfer, path, **given)
     transfer.bench.tasks.wait(10)
     found = transfer.task(task)
     assert found is not None
@@ -55,7 +76,13 @@ def test_a_gb18030_table_is_previewed_and_imported_whole(
     assert found["skipped"][0]["row"] == 3
     assert "回答" in found["skipped"][0]["reason"]
     task = imported(transfer, path)
-    assert task["result"] == {"dataset": "门诊", "imported": 2, "skipped": 1, "findings": 1}
+    assert task["result"] == {
+        "dataset": "门诊",
+        "imported": 2,
+        "first": 1,
+        "skipped": 1,
+        "findings": 1,
+    }
     assert [one["found"] for one in transfer.findings("门诊")] == ["a@b.example"]
 
 
@@ -75,15 +102,70 @@ def test_rows_may_wait_as_drafts(bench: Workbench, transfer: Transfer) -> None:
     assert bench.rows.show("门诊")["status"] == {"draft": 2, "ready": 0, "flagged": 0}
 
 
-def test_a_file_that_cannot_be_read_gives_a_card_and_stays(
+def test_a_file_that_cannot_be_read_gives_a_card_and_goes(
     bench: Workbench, transfer: Transfer
 ) -> None:
-    path = uploaded(bench, "a.csv", b"x,y\n1,2\n")
-    task = imported(transfer, path)
+    task = imported(transfer, taken(transfer, "a.csv", b"x,y\n1,2\n"))
     assert task["status"] == "failed"
     assert task["card"]["key"] == "data.no_columns"
-    assert path.exists()
+    assert left(bench) == []
     assert bench.rows.all() == []
+    transfer.dismiss_task(task["id"])
+    assert transfer.task(task["id"]) is None
+
+
+def test_nothing_is_left_of_an_import_that_was_cancelled(
+    bench: Workbench, transfer: Transfer
+) -> None:
+    task = begun(transfer, taken(transfer, "a.csv", MANY))
+    transfer.cancel_task(task)
+    bench.tasks.wait(10)
+    found = transfer.task(task)
+    assert found is not None
+    assert found["status"] == "cancelled"
+    assert left(bench) == []
+    assert bench.rows.all() == []
+
+
+def test_another_file_for_the_same_dataset_comes_in_beside_the_first(
+    bench: Workbench, transfer: Transfer
+) -> None:
+    first = taken(transfer, "first.csv", MANY)
+    task = begun(transfer, first)
+    assert begun(transfer, first) == task
+    assert begun(transfer, taken(transfer, "second.csv")) != task
+    bench.tasks.wait(30)
+    assert bench.rows.show("门诊")["rows"] == 20_000 + 2
+
+
+def test_two_windows_with_one_file_have_each_their_own(
+    bench: Workbench, transfer: Transfer
+) -> None:
+    first, second = taken(transfer, "a.csv"), taken(transfer, "a.csv")
+    transfer.drop_upload(str(first))
+    assert transfer.preview_rows(str(second), {})["good"] == 2
+    transfer.drop_upload(str(second))
+    assert left(bench) == []
+
+
+def test_what_a_closed_page_left_goes_when_another_file_comes(
+    bench: Workbench, transfer: Transfer
+) -> None:
+    sent, kept = uploaded(bench, "sent.csv", TABLE.encode()), Path(transfer.paste_rows("a")["path"])
+    ago = time.time() - KEPT_SECONDS - 1
+    os.utime(sent.parent, (ago, ago))
+    other = Path(transfer.paste_rows("b")["path"])
+    assert not sent.exists()
+    assert kept.exists()
+    assert other.exists()
+
+
+def test_the_places_of_an_import_are_those_of_its_own_rows(transfer: Transfer) -> None:
+    for first in (1, 3):
+        result = imported(transfer, taken(transfer, "a.csv"))["result"]
+        assert (result["first"], result["findings"]) == (first, 1)
+        assert [one["number"] for one in transfer.findings("门诊", first)] == [first + 1]
+    assert [one["number"] for one in transfer.findings("门诊")] == [2, 4]
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "", "\0", "../studio.db", "no-such-file"])
