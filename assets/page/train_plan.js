@@ -23,7 +23,7 @@ export class Plan {
     this.list = h("dl", { class: "train-list" });
     this.name = h("input", { class: "s-input notranslate", id: "train-name", type: "text", maxlength: "100", translate: "no", spellcheck: "false", autocomplete: "off", dir: "auto" });
     this.questions = new Questions(page);
-    this.button = h("button", { type: "submit", class: "s-button s-first train-start", "aria-describedby": "train-why" }, say("start"));
+    this.button = h("button", { type: "submit", class: "s-button s-first train-start", disabled: true, "aria-describedby": "train-why" }, say("start"));
     this.why = h("div", { class: "train-why", id: "train-why", "aria-live": "polite" });
     this.element = h("form", { class: "train-plan", onsubmit: (event) => (event.preventDefault(), this.#start()), onkeydown: (event) => event.key === "Enter" && isComposing(event) && event.preventDefault() },
       h("section", { class: "train-check", "aria-labelledby": "train-check" }, h("h2", { class: "s-heading", id: "train-check" }, say("check_title")), this.list),
