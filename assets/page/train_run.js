@@ -162,20 +162,20 @@ export class Run {
 
   /** The buttons; made anew only when others are wanted, so that the focus stays. */
   #drawActs() {
-    const { status, tuned_step: tuned, erased_rows: erased } = this.news;
+    const { status, tuned_step: tuned, save_points: saved, erased_rows: erased } = this.news;
     const isBusy = status === "running" || status === "waiting";
     const canGoOn = CAN_RESUME.includes(status) && !erased;
     const names = [
       isBusy ? "pause" : canGoOn && "resume",
       (isBusy || canGoOn) && "stop",
-      tuned !== null && "compare",
+      (tuned !== null || (!this.isLiving && saved.length > 0)) && "compare",
       !this.isLiving && "again",
     ].filter(Boolean);
     const sign = `${names} ${this.#asked}`;
     if (this.acts.dataset.sign === sign) return;
     this.acts.dataset.sign = sign;
     const hadFocus = this.acts.contains(document.activeElement);
-    const first = names.includes("compare") ? "compare" : names.find((name) => name === "resume");
+    const first = names.find((name) => name === "resume") ?? "compare";
     fill(this.acts, names.map((name) => this.#act(name, name === first)));
     if (hadFocus) (this.acts.querySelector("button:enabled") ?? Object.assign(this.name, { tabIndex: -1 })).focus({ preventScroll: true });
   }

@@ -50,6 +50,11 @@ def row_actions(bench: Workbench) -> list[Action]:
         """Remove rows for good, from everywhere."""
         return asdict(bench.erase(ids))
 
+    def learned(model: str, body: Json) -> Json:
+        """What ``model`` would learn from ``body``, with the longest row that is on the desk."""
+        longest = bench.desk.get()["training"].get("max_length")
+        return bench.rows.learned(model, body, max_length=longest)
+
     rows = bench.rows
     return [
         rows.create,
@@ -65,7 +70,7 @@ def row_actions(bench: Workbench) -> list[Action]:
         rows.redo,
         rows.history,
         rows.learned_by,
-        rows.learned,
+        learned,
         rows.count,
         erase,
     ]

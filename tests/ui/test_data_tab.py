@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 from studio.core.words import words
 from studio.ui import data_tab
 from studio.workbench import Workbench
-from tests.ui.benches import add_model, add_rows, bench_without_torch, sample_rows
+from tests.ui.benches import CannedEngine, add_model, add_rows, bench_without_torch, sample_rows
 
 Json = dict[str, Any]
 Ask = Callable[..., Json]
@@ -116,6 +116,10 @@ def test_word_pieces_are_those_of_the_chosen_model(
     assert ask("count", model=model, texts=["two words", "发烧"])["result"] == [2, 2]
     learned = ask("learned", model=model, body=ask("row", id=rows[0])["result"]["body"])["result"]
     assert learned["trained"] > 0
+    bench.desk.choose(training={"max_length": 512})
+    ask("learned", model=model, body=ask("row", id=rows[0])["result"]["body"])
+    assert isinstance(bench.engine, CannedEngine)
+    assert [args["max_length"] for op, args in bench.engine.asked if op == "tokens"] == [None, 512]
     assert ask("count", model="forgotten", texts=[""])["card"]["key"] == "models.unknown"
 
 
