@@ -1,6 +1,7 @@
 // Writing the rows to a file in a format that holds them; what it would lose is said before.
 
 import { fill, h } from "./dom.js";
+import { withNames } from "./import_names.js";
 import { showCard } from "./notices.js";
 import { count } from "./numbers.js";
 
@@ -59,10 +60,10 @@ function named(format, suffix, say) {
 async function save({ ask, say, language, dataset, chosen, body, close }) {
   try {
     const written = await ask("export_rows", { dataset, format: chosen.format, suffix: chosen.suffix });
-    const link = h("a", { class: "s-button s-first", href: written.url, download: written.name }, say("export_download", { name: written.name }));
+    const link = h("a", { class: "s-button s-first", href: written.url, download: written.name }, withNames(say("export_download"), { name: written.name }));
     fill(body,
       h("p", { class: "s-text" }, say("export_done", { count: count(written.rows, language) })),
-      h("p", { class: "s-quiet" }, say("export_where"), " ", h("code", { class: "notranslate" }, written.path)),
+      h("p", { class: "s-quiet" }, say("export_where"), " ", h("code", { class: "notranslate", translate: "no", dir: "auto" }, written.path)),
       h("div", { class: "s-dialog-acts" }, link, h("button", { type: "button", class: "s-button", onclick: close }, say("close"))));
     link.click();
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import { announce } from "./bus.js";
 import { fill, h } from "./dom.js";
+import { withNames } from "./import_names.js";
 import { Preview } from "./import_preview.js";
 import { showCard, toast } from "./notices.js";
 import { count, duration, share } from "./numbers.js";
@@ -10,13 +11,13 @@ import { showFindings } from "./privacy.js";
 const POLL_MS = 300;
 
 /**
- * Open the dialog. `dataset` is the id or name to import into, "" to ask for a new name;
+ * Open the dialog. `dataset` is the one that is open ({id, dataset}), null to ask for a new name;
  * `done(dataset)` is called when rows have come in. `file` may be one that was dropped already.
  */
 export function openImport({ ask, say, upload, language, dataset, done, file = null }) {
   const flow = new Flow({ ask, say, upload, language, dataset, done });
   flow.open();
-  if (file) flow.take(() => upload(file), file.name);
+  if (file) flow.takeFile(file);
   return flow;
 }
 
@@ -26,13 +27,16 @@ class Flow {
     this.body = h("div", { class: "import-body" });
     this.path = null;
     this.task = null;
+    this.isRunning = false; // from the wish to import until its end: nothing closes the dialog then
+    this.stay = (event) => this.isRunning && event.key === "Escape" && event.preventDefault();
   }
 
   open() {
     const title = h("h2", { class: "s-title", id: "import-title" }, this.say("import_title"));
     this.dialog = h("dialog", { class: "s-dialog import", "aria-labelledby": "import-title" }, title, this.body);
     this.dialog.addEventListener("close", () => this.leave());
-    this.dialog.addEventListener("cancel", (event) => this.task && event.preventDefault());
+    this.dialog.addEventListener("cancel", (event) => this.isRunning && event.preventDefault());
+    document.addEventListener("keydown", this.stay, true); // a second Esc in a row is no "cancel" any more
     document.body.append(this.dialog);
     this.choose();
     this.dialog.showModal();
@@ -40,8 +44,14 @@ class Flow {
 
   /** What stays of a file that is not imported: nothing. */
   leave() {
+    document.removeEventListener("keydown", this.stay, true);
     this.dialog.remove();
-    if (this.path && !this.task) this.ask("drop_upload", { path: this.path }).catch(() => {});
+    this.drop();
+  }
+
+  drop() {
+    if (this.path) this.ask("drop_upload", { path: this.path }).catch(() => {});
+    this.path = null;
   }
 
   close() {
@@ -74,12 +84,13 @@ class Flow {
   }
 
   acts(...more) {
-    const cancel = h("button", { type: "button", class: "s-button s-plain", onclick: () => this.close() }, this.say("cancel"));
-    return h("div", { class: "s-dialog-acts" }, cancel, more);
+    this.cancel = h("button", { type: "button", class: "s-button s-plain", onclick: () => this.close() }, this.say("cancel"));
+    return h("div", { class: "s-dialog-acts" }, this.cancel, more);
   }
 
   takeFile(file) {
-    return this.take(() => this.upload(file), file.name);
+    const send = async () => this.ask("take_upload", { path: (await this.upload(file)).path });
+    return this.take(send, file.name);
   }
 
   takeText(text) {
@@ -88,9 +99,10 @@ class Flow {
 
   /** Send the file to the studio on this machine, then show how it is understood. */
   async take(send, name) {
-    fill(this.body, h("p", { class: "s-text", role: "status" }, this.say("import_reading", { name })));
+    fill(this.body, h("p", { class: "s-text", role: "status" }, withNames(this.say("import_reading"), { name })));
     try {
       this.path = (await send()).path;
+      if (!this.dialog.open) return this.drop();
       const found = await this.ask("preview_rows", { path: this.path, mapping: {} });
       this.show(name, found);
     } catch (error) {
@@ -99,12 +111,14 @@ class Flow {
   }
 
   refuse(error) {
+    this.drop();
+    if (!this.dialog.open) return;
     showCard(error);
     this.choose();
   }
 
   show(name, found) {
-    const preview = new Preview({ ...this, name, found, change: (mapping) => this.again(preview, mapping), begin: (choice) => this.begin(choice) });
+    const preview = new Preview({ ...this, name, found, change: (mapping) => this.again(preview, mapping), begin: (choice) => this.begin(preview, choice) });
     fill(this.body, preview.element, this.promise(), this.acts(preview.button));
   }
 
@@ -117,13 +131,22 @@ class Flow {
     }
   }
 
-  async begin({ dataset, mapping, drafts }) {
+  async begin(preview, { dataset, mapping, drafts }) {
+    this.hold(true);
     try {
       this.task = (await this.ask("import_rows", { path: this.path, dataset, mapping, drafts })).task;
       this.watch(dataset);
     } catch (error) {
-      showCard(error);
+      this.hold(false);
+      preview.showButton();
+      if (error.name === "Unreachable") toast(this.say("import_unanswered"));
+      else showCard(error);
     }
+  }
+
+  hold(isRunning) {
+    this.isRunning = isRunning;
+    this.cancel.disabled = isRunning;
   }
 
   watch(dataset) {
@@ -131,6 +154,7 @@ class Flow {
     const words = h("p", { class: "s-quiet", role: "status" });
     const stop = h("button", { type: "button", class: "s-button", onclick: () => this.ask("cancel_task", { id: this.task }).catch(showCard) }, this.say("cancel"));
     fill(this.body, h("div", { class: "s-progress" }, bar), words, h("div", { class: "s-dialog-acts" }, stop));
+    stop.focus();
     this.poll(dataset, bar, words);
   }
 
@@ -152,14 +176,15 @@ class Flow {
   }
 
   end(task, dataset) {
-    this.task = null;
+    this.isRunning = false;
+    this.path = null; // the import has taken it
+    if (task) this.ask("dismiss_task", { id: this.task }).catch(() => {});
     if (task?.status !== "done") {
       this.close();
       if (task?.card) showCard(task.card);
       else toast(this.say("import_cancelled"));
       return;
     }
-    this.path = null;
     announce("changed", { what: "rows" });
     this.done(task.result.dataset ?? dataset);
     this.report(task.result);
@@ -167,9 +192,9 @@ class Flow {
 
   report(result) {
     const found = result.findings;
-    const look = h("button", { type: "button", class: "s-button s-first", onclick: () => (this.close(), showFindings({ ...this, dataset: result.dataset })) }, this.say("privacy_look"));
+    const look = h("button", { type: "button", class: "s-button s-first", onclick: () => (this.close(), showFindings({ ...this, dataset: result.dataset, first: result.first })) }, this.say("privacy_look"));
     fill(this.body,
-      h("p", { class: "s-text" }, this.say("import_done", { count: count(result.imported, this.language), dataset: result.dataset })),
+      h("p", { class: "s-text" }, withNames(this.say("import_done", { count: count(result.imported, this.language) }), { dataset: result.dataset })),
       result.skipped > 0 && h("p", { class: "s-text" }, this.say("import_skipped", { count: count(result.skipped, this.language) })),
       h("p", { class: "s-text" }, this.say(found ? "privacy_found" : "privacy_none", { count: count(found, this.language) })),
       h("p", { class: "s-quiet" }, this.say("privacy_limits")),

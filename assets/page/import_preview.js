@@ -1,6 +1,7 @@
 // How a file is understood, before any of it comes in: columns, first rows, and what is left out.
 
 import { fill, h } from "./dom.js";
+import { named, withNames } from "./import_names.js";
 import { showCard } from "./notices.js";
 import { count } from "./numbers.js";
 
@@ -16,15 +17,32 @@ export class Preview {
     this.words = h("div", {});
     this.left = h("div", {});
     this.understood = h("p", { class: "s-quiet" });
-    this.target = this.naming();
+    this.target = this.targeting();
     this.reviewed = this.reviewing();
     this.button = h("button", { type: "button", class: "s-button s-first", onclick: () => this.start() });
     this.element = h("div", { class: "import-preview" }, this.understood, this.target, this.columns, this.sample, this.left, this.words, this.reviewed);
     this.update(found);
   }
 
+  /** Where the rows will go: into the dataset that is open, or into one of a new name. */
+  targeting() {
+    const naming = this.naming();
+    this.isNew = !this.dataset;
+    if (this.isNew) return naming;
+    naming.hidden = true;
+    const choose = (isNew) => () => {
+      this.isNew = isNew;
+      naming.hidden = !isNew;
+      this.showButton();
+    };
+    return h("fieldset", { class: "import-status import-target" },
+      h("legend", { class: "s-quiet" }, this.say("import_target")),
+      choice("import-target", "open", named(this.dataset.dataset), { checked: true, onchange: choose(false) }),
+      choice("import-target", "new", this.say("import_target_new"), { onchange: choose(true) }),
+      naming);
+  }
+
   naming() {
-    if (this.dataset) return null;
     const suggested = this.name.replace(/\.[^.]+$/, "");
     this.named = h("input", { class: "s-input notranslate", translate: "no", spellcheck: "false", autocomplete: "off", value: suggested, maxlength: "80", oninput: () => this.showButton() });
     return h("label", { class: "s-field" }, h("span", {}, this.say("import_into")), this.named);
@@ -32,19 +50,16 @@ export class Preview {
 
   reviewing() {
     this.asGiven = h("span", {});
-    const option = (value, words, isChosen) => h("label", { class: "import-choice" },
-      h("input", { type: "radio", name: "import-status", value, checked: isChosen }), words);
     return h("fieldset", { class: "import-status" },
       h("legend", { class: "s-quiet" }, this.say("import_status")),
-      option("ready", this.asGiven, true), option("draft", this.say("import_as_drafts"), false));
+      choice("import-status", "ready", this.asGiven, { checked: true }), choice("import-status", "draft", this.say("import_as_drafts")));
   }
 
   /** Show what the studio found in the file. */
   update(found) {
     this.found = found;
-    this.understood.textContent = this.say("import_understood", {
-      name: this.name, format: this.say(`format_${found.format}`), encoding: found.encoding.toUpperCase(),
-    });
+    const facts = { format: this.say(`format_${found.format}`), encoding: found.encoding.toUpperCase() };
+    fill(this.understood, withNames(this.say("import_understood", facts), { name: this.name }));
     fill(this.columns, h("legend", { class: "s-quiet" }, this.say("import_columns")), this.selects());
     this.asGiven.textContent = this.say(found.mapping.status ? "import_as_said" : "import_as_reviewed");
     fill(this.sample, table(found, this.say));
@@ -70,7 +85,7 @@ export class Preview {
 
   select(field, columns, chosen) {
     const options = ["", ...columns].map((column) => h("option", { value: column, selected: column === chosen }, column || this.say("import_no_column")));
-    const choose = h("select", { class: "s-input notranslate", translate: "no", data: { field }, onchange: () => this.change(this.mapping(field, choose.value)) }, options);
+    const choose = h("select", { class: "s-input notranslate", translate: "no", dir: "auto", data: { field }, onchange: () => this.change(this.mapping(field, choose.value)) }, options);
     return h("label", { class: "s-field" }, h("span", {}, this.say(`field_${field}`)), choose);
   }
 
@@ -84,7 +99,7 @@ export class Preview {
     const { skipped, skipped_count: total } = this.found;
     if (!total) return h("p", { class: "s-quiet" }, this.say("import_all_good"));
     const lines = skipped.map(({ row, column, reason }) => h("li", {},
-      h("span", { class: "s-pill" }, this.say("import_line", { row })), " ", column && h("bdi", { class: "notranslate" }, column), column && ": ", reason));
+      h("span", { class: "s-pill" }, this.say("import_line", { row })), " ", column && named(column), column && ": ", reason));
     return h("details", { class: "import-left" },
       h("summary", {}, this.say("import_left_out", { count: count(total, this.language) })),
       h("ul", {}, lines),
@@ -94,7 +109,7 @@ export class Preview {
   /** Columns that nothing is taken from. */
   ignored() {
     const { ignored } = this.found;
-    return ignored.length > 0 && h("p", { class: "s-quiet" }, this.say("import_ignored", { columns: ignored.join(this.say("list_comma")) }));
+    return ignored.length > 0 && h("p", { class: "s-quiet" }, withNames(this.say("import_ignored"), { columns: ignored.join(this.say("list_comma")) }));
   }
 
   /** What the file's own column says of the rows' review. */
@@ -103,21 +118,21 @@ export class Preview {
     if (!mapping.status) return null;
     const said = Object.entries(status).filter(([, rows]) => rows > 0)
       .map(([word, rows]) => this.say("import_so_many", { word: this.say(`status_${word}`), count: count(rows, this.language) }));
-    return h("p", { class: "s-quiet" }, this.say("import_statuses", { column: mapping.status, counts: said.join(this.say("list_comma")) }));
+    return h("p", { class: "s-quiet" }, withNames(this.say("import_statuses", { counts: said.join(this.say("list_comma")) }), { column: mapping.status }));
   }
 
   /** Words in the columns of review and use that mean nothing here. */
   unknown() {
     const { mapping, unknown } = this.found;
     return Object.entries(unknown).map(([field, words]) => {
-      const named = Object.entries(words).map(([word, rows]) => this.say("import_so_many", { word, count: count(rows, this.language) }));
-      return h("p", { class: "import-unknown" }, this.say(`import_unknown_${field}`, { column: mapping[field], words: named.join(this.say("list_comma")) }));
+      const counted = Object.entries(words).map(([word, rows]) => this.say("import_so_many", { word, count: count(rows, this.language) }));
+      return h("p", { class: "import-unknown" }, withNames(this.say(`import_unknown_${field}`), { column: mapping[field], words: counted.join(this.say("list_comma")) }));
     });
   }
 
   showButton() {
     const { good } = this.found;
-    const isNamed = this.dataset || this.named.value.trim();
+    const isNamed = !this.isNew || this.named.value.trim();
     this.button.textContent = this.say("import_begin", { count: count(good, this.language) });
     this.button.disabled = good === 0 || !isNamed;
     this.button.title = good === 0 ? this.say("import_nothing") : isNamed ? "" : this.say("import_needs_name");
@@ -126,8 +141,14 @@ export class Preview {
   start() {
     this.button.disabled = true;
     const drafts = this.reviewed.querySelector("input:checked").value === "draft";
-    this.begin({ dataset: this.dataset || this.named.value.trim(), mapping: this.found.mapping, drafts });
+    const dataset = this.isNew ? this.named.value.trim() : this.dataset.id;
+    this.begin({ dataset, mapping: this.found.mapping, drafts });
   }
+}
+
+/** One of several of which one is chosen. */
+function choice(name, value, words, more = {}) {
+  return h("label", { class: "import-choice" }, h("input", { type: "radio", name, value, ...more }), words);
 }
 
 /** The first rows as they will be. */

@@ -40,8 +40,8 @@ function drawn(card) {
   const close = () => shown.remove();
   const shown = h("section", { class: "s-error", role: "alert" },
     h("h2", { class: "s-heading" }, card.title),
-    h("p", { class: "s-text" }, card.text),
-    card.details && h("details", {}, h("summary", {}, say("details")), h("code", {}, card.details)),
+    h("p", { class: "s-text notranslate", translate: "no", dir: "auto" }, card.text), // it may name a file, a column, a row's text
+    card.details && h("details", {}, h("summary", {}, say("details")), h("code", { class: "notranslate", translate: "no", dir: "auto" }, card.details)),
     h("button", { type: "button", class: "s-button", onclick: close }, say("close")),
   );
   shown.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && close());

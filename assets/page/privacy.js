@@ -7,8 +7,8 @@ import { count } from "./numbers.js";
 
 const MOST = 200;
 
-/** Show what was found in `dataset`; a click on a place opens its row. */
-export async function showFindings({ ask, say, language, dataset }) {
+/** Show what was found in `dataset`, from its row of number `first` on; a click on a place opens its row. */
+export async function showFindings({ ask, say, language, dataset, first = 1 }) {
   const body = h("div", { class: "privacy-body" }, h("p", { class: "s-quiet", role: "status" }, say("privacy_looking")));
   const close = () => shown.close();
   const shown = h("dialog", { class: "s-dialog privacy", "aria-labelledby": "privacy-title" },
@@ -20,7 +20,7 @@ export async function showFindings({ ask, say, language, dataset }) {
   document.body.append(shown);
   shown.showModal();
   try {
-    const found = await ask("findings", { dataset });
+    const found = await ask("findings", { dataset, first });
     fill(body, found.length ? groups(found, say, language, close) : h("p", { class: "s-text" }, say("privacy_none")));
   } catch (error) {
     close();
@@ -43,5 +43,5 @@ function line({ row, number, before, found, after }, say, close) {
   };
   return h("li", {}, h("button", { type: "button", class: "privacy-place", onclick: open },
     h("span", { class: "s-pill" }, say("privacy_row", { number })),
-    h("bdi", { class: "notranslate", translate: "no" }, before, h("mark", {}, found), after)));
+    h("bdi", { class: "notranslate", translate: "no", dir: "auto" }, before, h("mark", {}, found), after)));
 }

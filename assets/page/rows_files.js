@@ -6,7 +6,7 @@ export async function importFile(desk) {
   const { openImport } = await import("./import.js");
   const { ask, say, upload, language, dataset } = desk;
   const done = (chosen) => desk.choose(chosen).catch(showCard);
-  openImport({ ask, say, upload, language, dataset: dataset?.id ?? "", done });
+  openImport({ ask, say, upload, language, dataset, done });
 }
 
 /** What was typed is saved first, so that the file holds it. */
@@ -16,4 +16,13 @@ export async function exportFile(desk) {
   const { openExport } = await import("./export.js");
   const { ask, say, language, dataset } = desk;
   openExport({ ask, say, language, dataset: dataset.id });
+}
+
+/** The places of the whole dataset that may name a person. */
+export async function lookAtPlaces(desk) {
+  desk.editor.leave();
+  await desk.saving.settled();
+  const { showFindings } = await import("./privacy.js");
+  const { ask, say, language, dataset } = desk;
+  showFindings({ ask, say, language, dataset: dataset.id });
 }

@@ -5,14 +5,14 @@ import { confirm } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { isComposing } from "./keys.js";
 import { showDiscarded } from "./rows_discarded.js";
-import { exportFile, importFile } from "./rows_files.js";
+import { exportFile, importFile, lookAtPlaces } from "./rows_files.js";
 import { menuButton } from "./rows_menu.js";
 import { showCard } from "./notices.js";
 import { count } from "./numbers.js";
 
 const STATUSES = ["", "draft", "ready", "flagged"];
 
-/** `wish` holds what the person can do here: choose, create, rename, discard, filter, undo, redo, importFile, exportFile. */
+/** `wish` holds what the person can do here: choose, create, rename, discard, filter, undo, redo, importFile, exportFile, lookAtPlaces. */
 export class Head {
   #datasets = [];
   #current = null;
@@ -77,6 +77,7 @@ export class Head {
       { text: say("dataset_new"), act: () => this.#askName("dataset_new", "", wish.create) },
       ...(id ? [
         { text: say("dataset_rename"), act: () => this.#askName("dataset_rename", this.#current.dataset, wish.rename) },
+        { text: say("dataset_places"), act: wish.lookAtPlaces },
         { text: say("dataset_discard"), danger: true, act: () => this.#askDiscard() },
       ] : []),
       { text: say("discarded"), act: wish.showDiscarded },
@@ -125,6 +126,7 @@ export function headWishes(desk) {
     filter: (status) => desk.look({ status, trashed: false, offset: 0 }),
     importFile: () => importFile(desk),
     exportFile: () => exportFile(desk),
+    lookAtPlaces: () => lookAtPlaces(desk),
     showDiscarded: () => showDiscarded(desk),
   };
 }

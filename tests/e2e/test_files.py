@@ -2,6 +2,9 @@
 
 import csv
 import io
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ from tests.e2e.served import Shelf
 from tests.e2e.steps import comes, question, rows, sees, sees_row
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FilePayload, Locator, Page
+    from playwright.sync_api import FilePayload, Locator, Page, Route
 
 TABLE = (
     "问题,回答\n"
@@ -36,6 +39,28 @@ def importing(page: "Page") -> "Locator":
     """The dialog, opened."""
     page.get_by_role("button", name="Import…").first.click()
     return page.get_by_role("dialog", name="Bring rows in")
+
+
+def looked_at(page: "Page") -> "Locator":
+    """The dialog with the table in it, and the button that begins."""
+    dialog = importing(page)
+    dialog.locator("input[type=file]").set_input_files(chinese())
+    expect(dialog.get_by_role("button", name="Import 2 rows")).to_be_enabled()
+    return dialog
+
+
+def is_wish(route: "Route", action: str) -> bool:
+    """Whether the page asks for that action."""
+    return action in (route.request.post_data or "")
+
+
+@contextmanager
+def nothing_is_stored(bench: Workbench) -> Iterator[None]:
+    """As if another program were writing all the while."""
+    with closing(sqlite3.connect(bench.data.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def uploads(bench: Workbench) -> list[Path]:
@@ -93,6 +118,133 @@ def test_an_import_that_is_given_up_leaves_no_trace(visit: Open, hosted: Hosted,
     comes(page, lambda: uploads(hosted.bench) == [])
     assert hosted.bench.rows.all() == []
     sees(page, "No dataset")
+
+
+def test_a_file_that_is_refused_leaves_no_trace(visit: Open, hosted: Hosted) -> None:
+    page = visit()
+    dialog = importing(page)
+    dialog.locator("input[type=file]").set_input_files(
+        {"name": "scan.csv", "mimeType": "text/csv", "buffer": b"\x00\x01" * 50}
+    )
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    comes(page, lambda: uploads(hosted.bench) == [])
+
+
+def test_a_file_that_is_given_up_while_it_is_sent_leaves_no_trace(
+    visit: Open, hosted: Hosted
+) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route(
+        "**/component_server*/**",
+        lambda route: held.append(route) if is_wish(route, "take_upload") else route.continue_(),
+    )
+    dialog = importing(page)
+    dialog.locator("input[type=file]").set_input_files(chinese())
+    comes(page, lambda: len(held) == 1)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert len(uploads(hosted.bench)) == 1
+    held[0].continue_()
+    comes(page, lambda: uploads(hosted.bench) == [])
+
+
+def test_no_key_leaves_an_import_that_runs(visit: Open, hosted: Hosted) -> None:
+    page = visit()
+    dialog = looked_at(page)
+    with nothing_is_stored(hosted.bench):
+        dialog.get_by_role("button", name="Import 2 rows").click()
+        expect(dialog.locator(".s-progress")).to_be_visible()
+        for _ in range(3):
+            page.keyboard.press("Escape")
+        expect(dialog.locator(".s-progress")).to_be_visible()
+    expect(dialog).to_contain_text("2 rows are now in “患者问答”.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_no_key_leaves_an_import_that_has_not_answered_yet(visit: Open, hosted: Hosted) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route(
+        "**/component_server*/**",
+        lambda route: held.append(route) if is_wish(route, "import_rows") else route.continue_(),
+    )
+    dialog = looked_at(page)
+    dialog.get_by_role("button", name="Import 2 rows").click()
+    comes(page, lambda: len(held) == 1)
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_disabled()
+    for _ in range(3):
+        page.keyboard.press("Escape")
+    expect(dialog).to_be_visible()
+    held[0].continue_()
+    expect(dialog).to_contain_text("2 rows are now in “患者问答”.")
+    assert uploads(hosted.bench) == []
+
+
+def test_an_import_that_was_not_answered_can_be_begun_again(visit: Open) -> None:
+    page = visit()
+    fails = [True]
+    page.route(
+        "**/component_server*/**",
+        lambda route: (
+            route.abort() if is_wish(route, "import_rows") and fails.pop() else route.continue_()
+        ),
+    )
+    dialog = looked_at(page)
+    begin = dialog.get_by_role("button", name="Import 2 rows")
+    begin.click()
+    expect(dialog).to_contain_text("The studio did not answer")
+    fails.append(False)
+    begin.click()
+    expect(dialog).to_contain_text("2 rows are now in “患者问答”.")
+
+
+def test_a_file_goes_into_the_open_dataset_or_a_new_one(visit: Open, shelf: Shelf) -> None:
+    home = shelf.fill("Fever", [NewRow(Body.pair("One?", "One."), Status.READY)])
+    page = visit()
+    sees_row(page, 1)
+    dialog = looked_at(page)
+    into = dialog.get_by_role("group", name="Into")
+    expect(into.get_by_role("radio", name="Fever")).to_be_checked()
+    name = dialog.get_by_label("Name of the new dataset")
+    expect(name).to_be_hidden()
+    into.get_by_role("radio", name="a new dataset").check()
+    expect(name).to_have_value("患者问答")
+    expect(name).to_have_class("s-input notranslate")
+    dialog.get_by_role("button", name="Import 2 rows").click()
+    expect(dialog).to_contain_text("2 rows are now in “患者问答”.")
+    assert len(shelf.ids(home)) == 1
+
+
+def test_places_that_may_name_a_person_are_found_without_an_import(
+    visit: Open, shelf: Shelf
+) -> None:
+    shelf.fill("Fever", [NewRow(Body.pair("Who?", "old@b.example"))])
+    page = visit()
+    sees_row(page, 1)
+    dialog = looked_at(page)
+    dialog.get_by_role("button", name="Import 2 rows").click()
+    expect(dialog).to_contain_text("1 places may name a person")
+    dialog.get_by_role("button", name="Look at these places").click()
+    found = page.get_by_role("dialog", name="Places that may name a person")
+    expect(found.locator("mark")).to_have_text(["a@b.example"])
+    found.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Fever").click()
+    page.get_by_role("menuitem", name="Places that may name a person").click()
+    expect(found.locator("mark")).to_have_text(["old@b.example", "a@b.example"])
+
+
+def test_names_from_a_file_are_not_translated(visit: Open) -> None:
+    page = visit()
+    dialog = looked_at(page)
+    name = dialog.locator("bdi", has_text="患者问答.csv")
+    expect(name).to_have_attribute("translate", "no")
+    page.keyboard.press("Escape")
+    dialog = importing(page)
+    scan: FilePayload = {"name": "scan.csv", "mimeType": "text/csv", "buffer": b"\x00\x01" * 50}
+    dialog.locator("input[type=file]").set_input_files(scan)
+    expect(dialog.get_by_role("alert").locator(".s-text")).to_have_attribute("translate", "no")
 
 
 def test_pasted_rows_come_in_as_drafts_if_so_wished(
