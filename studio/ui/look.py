@@ -1,6 +1,8 @@
 """How the page looks and what its head holds; all of it from this server. Knows no tab."""
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import gradio as gr
@@ -20,6 +22,10 @@ STYLES = (
     "train",
     "compare",
 )
+FIRST = ("ask", "bar", "start")
+"""The modules of what a newcomer sees first."""
+
+_IMPORT = re.compile(r'from "\./(\w+)\.js"')
 _PAPER, _PAPER_DARK = "#faf8f5", "#171614"
 _INK, _INK_DARK = "#1d1b19", "#eeebe6"
 
@@ -49,6 +55,7 @@ def head(said: Words) -> str:
         [
             '<script src="/page/theme.js"></script>',
             *links,
+            *map(_soon, _modules_of(FIRST)),
             '<link rel="icon" href="/page/icon.svg" type="image/svg+xml">',
             _colour("light", _PAPER),
             _colour("dark", _PAPER_DARK),
@@ -56,6 +63,22 @@ def head(said: Words) -> str:
             _sentences(said),
         ]
     )
+
+
+def _soon(module: str) -> str:
+    """Fetches a module while Gradio's own are on their way, not behind them."""
+    return f'<link rel="modulepreload" href="/page/{module}.js">'
+
+
+def _modules_of(names: Iterable[str]) -> list[str]:
+    """The modules ``names`` and all that they import."""
+    found, waiting = set[str](), list(names)
+    while waiting:
+        if (module := waiting.pop()) not in found:
+            found.add(module)
+            text = (assets_folder() / "page" / f"{module}.js").read_text(encoding="utf-8")
+            waiting += _IMPORT.findall(text)
+    return sorted(found)
 
 
 def _colour(scheme: str, colour: str) -> str:

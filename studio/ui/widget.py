@@ -15,9 +15,12 @@ from gradio.events import api
 from studio.core.words import Words
 from studio.ui.edge import Action, Answering, Edge
 
+# What is not seen yet waits until what is seen has been drawn.
 _MOUNT = """
-const { mount } = await import(`/page/${props.module}.js`);
-const { connect } = await import("/page/ask.js");
+const idle = window.requestIdleCallback ?? setTimeout;
+if (!element.checkVisibility()) await new Promise((resolve) => idle(resolve, { timeout: 1000 }));
+const modules = [`/page/${props.module}.js`, "/page/ask.js"];
+const [{ mount }, { connect }] = await Promise.all(modules.map((name) => import(name)));
 mount({ element, ...connect(server, upload, props) });
 """
 _START = f"(async () => {{{_MOUNT}}})();"

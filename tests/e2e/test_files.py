@@ -27,6 +27,7 @@ TABLE = (
     "空的,\n"
     "联系我 a@b.example 好吗？,请致电门诊预约时间。\n"
 )
+OTHERS = [NewRow(Body.pair("Why?", "Because."))]
 HOSTILE = '<img src="http://evil.example/i.png" onerror="alert(1)">'
 
 
@@ -256,16 +257,17 @@ def test_pasted_rows_come_in_as_drafts_if_so_wished(
     dialog = importing(page)
     dialog.get_by_text("Or paste rows").click()
     pasted = dialog.get_by_role("textbox", name="Or paste rows")
-    pasted.fill(f'question,answer\nTwo?,"{HOSTILE.replace(chr(34), chr(34) * 2)}"\n')
+    quoted = HOSTILE.replace('"', '""')
+    pasted.fill(f'question,answer\nTwo?,"{quoted}"\nThree?,Three.\n')
     dialog.get_by_role("button", name="Look at the pasted rows").click()
     expect(dialog.get_by_role("table")).to_contain_text(HOSTILE)
     dialog.get_by_role("radio", name="drafts").check()
-    dialog.get_by_role("button", name="Import 1 rows").click()
-    expect(dialog).to_contain_text("1 rows are now in “Fever”.")
+    dialog.get_by_role("button", name="Import 2 rows").click()
+    expect(dialog).to_contain_text("2 rows are now in “Fever”.")
     dialog.get_by_role("button", name="Close").click()
-    expect(rows(page)).to_have_count(2)
-    assert shelf.statuses(home) == ["ready", "draft"]
-    assert shelf.responses(home) == ["One.", HOSTILE]
+    expect(rows(page)).to_have_count(3)
+    assert shelf.statuses(home) == ["ready", "draft", "draft"]
+    assert shelf.responses(home) == ["One.", HOSTILE, "Three."]
     assert uploads(hosted.bench) == []
 
 
@@ -298,7 +300,7 @@ def test_a_file_that_is_none_of_rows_gives_one_card(visit: Open, hosted: Hosted)
 
 
 def test_a_table_for_excel_keeps_its_chinese_and_runs_nothing(visit: Open, shelf: Shelf) -> None:
-    shelf.fill("患者问答", [NewRow(Body.pair("什么是哮喘？", "=1+1"))])
+    shelf.fill("患者问答", [NewRow(Body.pair("什么是哮喘？", "=1+1")), *OTHERS])
     page = visit()
     sees_row(page, 1)
     page.get_by_role("button", name="Export…").click()
@@ -306,11 +308,11 @@ def test_a_table_for_excel_keeps_its_chinese_and_runs_nothing(visit: Open, shelf
     dialog.get_by_role("radio", name="Table for Excel").check()
     with page.expect_download() as loading:
         dialog.get_by_role("button", name="Write the file").click()
-    expect(dialog).to_contain_text("1 rows are written.")
+    expect(dialog).to_contain_text("2 rows are written.")
     assert loading.value.suggested_filename.startswith("患者问答")
     data = Path(loading.value.path()).read_bytes()
     assert data.startswith(b"\xef\xbb\xbf")
-    (row,) = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    row, _ = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     assert list(row.values())[:2] == ["什么是哮喘？", "'=1+1"]
 
 

@@ -103,6 +103,7 @@ def test_another_method_is_one_click_away_and_each_keeps_its_settings(
     sees(page, SAID.say("methods.note.bitfit_all_added"))
     page.locator("#method [data-act='use lora']").click()
     shows(page, trained(r=4))
+    keeps(hosted, page, {"r": 4})
     page.reload()
     shows(page, trained(r=4))
     expect(number(page)).to_have_value("4")

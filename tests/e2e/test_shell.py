@@ -32,7 +32,7 @@ def test_the_map_of_keys_names_what_works_here(visit: Open) -> None:
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     page.keyboard.press("2")
-    expect(page.locator("#place-data")).to_be_visible()
+    sees(page, "No dataset")
     page.get_by_role("button", name="Keys").click()
     expect(keys).to_contain_text("Undo")
     page.keyboard.press("n")  # a key of the place below, which is out of reach now

@@ -62,3 +62,12 @@ def test_gradio_tells_nobody_and_keeps_nothing() -> None:
 
 def test_the_theme_fetches_no_fonts() -> None:
     assert look.theme()._stylesheets == []
+
+
+def test_all_modules_of_the_first_page_are_fetched_ahead() -> None:
+    ahead = set(re.findall(r'rel="modulepreload" href="/page/(\w+)\.js"', head()))
+    assert set(look.FIRST) <= ahead
+    for module in ahead:
+        text = (PAGE / f"{module}.js").read_text("utf-8")
+        assert set(re.findall(r'from "\./(\w+)\.js"', text)) <= ahead
+    assert "rows" not in ahead
