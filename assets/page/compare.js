@@ -11,6 +11,7 @@ import { Form } from "./compare_form.js";
 import { busyNote, heldNote, nothing } from "./compare_notes.js";
 import { fill, h } from "./dom.js";
 import { showCard, toast } from "./notices.js";
+import { inTurn } from "./in_turn.js";
 import { here } from "./places.js";
 
 const PLACE = "compare";
@@ -111,7 +112,9 @@ class Compare {
     this.#timer = setTimeout(() => this.look(), isMoving ? OFTEN : SELDOM);
   }
 
-  async #once() {
+  #once = inTurn(() => this.#read());
+
+  async #read() {
     try {
       const found = await this.page.ask("look", this.exchange.seen);
       this.#draw(found);

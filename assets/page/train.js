@@ -5,6 +5,7 @@
 
 import { heard } from "./bus.js";
 import { fill, h } from "./dom.js";
+import { inTurn } from "./in_turn.js";
 import { showCard } from "./notices.js";
 import { here } from "./places.js";
 import { List } from "./train_list.js";
@@ -67,8 +68,10 @@ class Train {
     if (turn === this.#turn && pause) this.#timer = setTimeout(() => this.look(), pause);
   }
 
+  #once = inTurn(() => this.#read());
+
   /** Returns after how many milliseconds to ask again; 0 where that would be of no use. */
-  async #once() {
+  async #read() {
     try {
       if (performance.now() - this.#listed > SELDOM) await this.relist();
       const wanted = this.#wanted();

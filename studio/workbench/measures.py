@@ -84,9 +84,10 @@ class Measures:
                 self._tasks.cancel(task["id"])
 
     def _has_failed(self, subject: str) -> bool:
-        """Whether the engine broke over it, as it would again."""
+        """Whether the engine broke over it, as it would again; not if somebody closed it."""
         return any(
             (task["kind"], task["subject"], task["status"]) == (MEASURE, subject, "failed")
+            and task["error"]["key"] != "engine.closed"
             for task in self._tasks.list()
         )
 
@@ -97,9 +98,9 @@ class Measures:
         found: Measured | StudioError
         try:
             found = self._asked(model.folder, teaching, room, told)
-        except Fault:
-            raise
         except StudioError as error:
+            if isinstance(error, Fault) or error.key.startswith("engine."):
+                raise  # it says nothing of the rows
             found = error
         told(_progress(len(teaching), len(teaching)))
         with self._turn:

@@ -154,7 +154,11 @@ class RunService(RunBook):
         return {"run": entry.id} | exported
 
     def _train(self, run: RunFolder) -> None:
-        """Start the trainer; the engine's memory is given back to it."""
+        """Start the trainer; the engine's memory is given back to it.
+
+        Raises Refusal ``lease.busy`` before an engine that answers somebody would be closed.
+        """
+        self.engine.device("start").release()
         self.orders.measures.stop()
         self.engine.close()
         self.trainers.start(run)

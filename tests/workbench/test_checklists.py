@@ -179,6 +179,16 @@ def test_an_engine_that_breaks_is_not_asked_again_and_keeps_nobody_from_starting
     assert times == ["measure"]
 
 
+def test_an_engine_that_was_closed_says_nothing_of_the_rows(
+    workshop: Workshop, order: Json
+) -> None:
+    times = breaking(workshop, Refusal("engine.closed"))
+    for asked in (1, 2):
+        assert problem(workshop, order) is None
+        until(lambda asked=asked: len(times) == asked)
+        until(lambda: [task["status"] for task in workshop.tasks.list()] == ["failed"])
+
+
 def test_time_is_taken_from_the_last_run_of_that_model_and_method(
     workshop: Workshop, order: Json
 ) -> None:

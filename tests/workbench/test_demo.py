@@ -2,6 +2,7 @@ import pytest
 
 from studio.core.errors import UserMistake
 from studio.core.events import Ended, Started, Stepped
+from studio.core.words import words
 from studio.store.run_folder import RunFolder
 from studio.workbench.demo import DATASET, LENGTH, DemoService, lessons
 from studio.workbench.tasks import Tasks
@@ -199,3 +200,11 @@ def test_rows_are_brought_in_once_where_the_start_is_tried_again(
     begin(demo)
     (home,) = workshop.rows.all()
     assert home["rows"] == len(lessons())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_the_audience_may_ask_is_none_of_the_rows(language: str) -> None:
+    learned = {row["prompt"].casefold() for row in lessons()}
+    examples = words(language).under("page.demo.example_").values()
+    assert examples
+    assert not {example.casefold() for example in examples} & learned

@@ -147,6 +147,17 @@ def test_an_interrupted_run_is_resumed_and_a_living_one_is_not(workshop: Worksho
     assert workshop.runs.show(run)["status"] == "preparing"
 
 
+def test_a_resume_that_finds_the_machine_in_use_leaves_the_answer_alone(
+    workshop: Workshop,
+) -> None:
+    run = workshop.begin()
+    kill(workshop, run)
+    before = workshop.engine.times_closed
+    with workshop.engine.device("compare"):
+        assert key_of(Refusal, lambda: workshop.runs.resume(run)) == "lease.busy"
+    assert workshop.engine.times_closed == before
+
+
 def test_a_finished_run_is_neither_resumed_nor_stopped(workshop: Workshop) -> None:
     run = workshop.begin()
     kill(workshop, run)
