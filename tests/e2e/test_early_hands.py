@@ -9,6 +9,7 @@ from tests.e2e.conftest import Open
 from tests.e2e.hosted import Hosted
 from tests.e2e.served import Shelf
 from tests.e2e.steps import answer, comes, rows, sees_row, state
+from tests.e2e.told_runs import ToldRun
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -121,3 +122,19 @@ def test_keys_act_on_the_row_that_is_on_its_way(visit: Open, shelf: Shelf) -> No
     expect(state(page)).to_have_text("✓ Saved")
     assert shelf.statuses(home)[0] == "draft"
     assert shelf.responses(home)[0] == "Yes."
+
+
+def test_points_that_are_asked_for_twice_are_drawn_once(visit: Open, shelf: Shelf) -> None:
+    run = ToldRun.begin(shelf.folder, shelf.fill("Fever", []), "Fever · lora")
+    run.learn(1, 3)
+    page = visit("train")
+    drawn = "document.querySelector('#train .chart-figure')?.data?.[1].x"
+    page.wait_for_function(f"{drawn}.join() === '1,2,3'")
+    slow_down(page, "watch")
+    run.learn(4, 6)
+    for _ in range(4):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_timeout(100)
+    page.wait_for_function(f"{drawn}.length >= 6")
+    page.wait_for_timeout(NEWS)
+    assert page.evaluate(f"{drawn}.join()") == "1,2,3,4,5,6"
