@@ -1,16 +1,11 @@
 // Both answers as text to be pasted elsewhere, with where they come from and the warning.
 
+import { copy } from "./clipboard.js";
 import { decimal } from "./numbers.js";
 
 /** Put the exchange on the clipboard; returns whether that went. */
-export async function copyText(page, now, texts) {
-  const text = written(page, now, texts);
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyOldWay(text);
-  }
+export function copyText(page, now, texts) {
+  return copy(written(page, now, texts));
 }
 
 function written({ say, language }, now, texts) {
@@ -25,15 +20,4 @@ function written({ say, language }, now, texts) {
     say("copy_source", { model, run: `${run.name} (${run.run})`, point, variety: decimal(now.temperature, 1, language), seed: now.seed }),
     say("safety"),
   ].filter(Boolean).join("\n\n");
-}
-
-/** Pages that are not served from this machine have no clipboard of their own. */
-function copyOldWay(text) {
-  const field = document.createElement("textarea");
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  const done = document.execCommand("copy");
-  field.remove();
-  return done;
 }

@@ -36,10 +36,9 @@ class Desk {
   #timers = {};
 
   constructor(page) {
-    Object.assign(this, page);
-    const { ask, say, language } = page;
+    const { ask, say, language } = Object.assign(this, page);
     this.source = new Source(ask);
-    this.saving = new Saving(ask, (saver, outcome) => this.#saverTurned(saver, outcome));
+    this.saving = new Saving(ask, { hear: (saver, outcome) => this.#saverTurned(saver, outcome), gather: (saver) => this.editor.gather(saver), erased: (ids) => this.gone(ids) });
     this.acts = new Acts(this);
     this.editor = new Editor({ ask, say, language, saving: this.saving, wish: { ...this.acts, goOn: (status) => this.goOn(status), back: () => this.screen("list") } });
     this.list = new List({
@@ -53,7 +52,7 @@ class Desk {
     this.pager = new Pager({ say, language, turn: (step) => this.turnPage(step) });
     this.sweep = new Sweep({ say, language, wish: { ...this.acts, unmark: () => this.list.unmark() } });
     this.head = new Head({ say, language, wish: headWishes(this) });
-    this.waiting = new Waiting({ say, saving: this.saving, open: (id) => this.openAnywhere(id) });
+    this.waiting = new Waiting({ say, language, saving: this.saving, open: (id) => this.openAnywhere(id), dropped: (id) => this.gone([id]) });
     Object.assign(this, lay(this));
     this.#listen();
   }
@@ -259,6 +258,7 @@ class Desk {
     this.head.show({ datasets, dataset, counts: page.counts, filter: query.trashed ? null : query.status, canUndo: page.can_undo, canRedo: page.can_redo });
     this.list.tell(dataset && page.rows.length === 0 && nothingHere(this));
     this.showMarked();
+    this.waiting.show(this.editor.id);
     this.body.hidden = !dataset;
     fill(this.welcome, !dataset && welcome(this));
   }
@@ -277,7 +277,7 @@ class Desk {
   }
 
   #saverTurned(saver, outcome) {
-    this.editor.heard(saver);
+    this.editor.heard(saver, outcome);
     this.waiting.show(this.editor.id);
     if (!outcome) return;
     this.source.put(saver.row);

@@ -15,7 +15,7 @@ export class Acts {
 
   add = () => this.#make("add", () => ({ dataset: this.desk.dataset.id, key: key() }));
 
-  duplicate = (id) => this.#make("duplicate", () => ({ id, key: key() }));
+  duplicate = (id) => this.#make("duplicate", () => ({ id, key: key() }), ({ row }) => row.id === id);
 
   setStatus = (ids, status) => this.#do(async ({ ask }) => {
     await ask("set_status", { ids, status });
@@ -43,6 +43,7 @@ export class Acts {
     const text = say(ids.length > 1 ? "erase_text_many" : "erase_text", { count: this.#count(ids) });
     if (!(await confirm({ title: say("erase_title"), text, act: say("erase_act"), danger: true, body: body || null }))) return;
     await ask("erase", { ids });
+    this.desk.saving.erase(ids);
     toast(say("erased", { count: this.#count(ids) }));
     await this.desk.gone(ids);
   });
@@ -59,8 +60,10 @@ export class Acts {
     });
   }
 
-  #make(how, given) {
+  /** Make a row, unless one waits that it would be made of. */
+  #make(how, given, isMeant = () => false) {
     return this.#do(async ({ ask }) => {
+      if (this.desk.waiting.stops(isMeant)) return;
       const row = await ask(how, given());
       await this.desk.made(row);
     });

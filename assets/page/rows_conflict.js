@@ -4,10 +4,13 @@ import { fill, h } from "./dom.js";
 import { isAlike, parts, withPart } from "./rows_body.js";
 import { PRIVATE } from "./rows_field.js";
 
-/** A row as two windows have it, `mine` and `theirs`; `resolve(fields)` saves what the person decided. */
-export function conflictView({ say, mine, theirs, resolve }) {
-  const questions = isAlike(mine, theirs) ? sideBySide(say, mine, theirs) : [asWhole(say, mine, theirs)];
-  const undisputed = { body: mine.body, notes: mine.notes, tags: [...new Set([...theirs.tags, ...mine.tags])] };
+/**
+ * A row as two windows have it, `mine` and `theirs`. `merged` holds by part what is to be kept, as
+ * far as the person has gone; `resolve(fields)` saves what was decided.
+ */
+export function conflictView({ say, mine, theirs, merged, resolve }) {
+  const questions = isAlike(mine, theirs) ? sideBySide(say, mine, theirs, merged) : [asWhole(say, mine, theirs, merged)];
+  const undisputed = { body: mine.body, notes: mine.notes };
   const save = () => resolve(questions.reduce((fields, question) => question.apply(fields), undisputed));
   return h("section", { class: "rows-conflict" },
     h("h3", { class: "s-heading" }, say("conflict_title")),
@@ -16,38 +19,45 @@ export function conflictView({ say, mine, theirs, resolve }) {
     h("div", { class: "rows-acts" }, h("button", { type: "button", class: "s-button s-first", onclick: save }, say("conflict_save"))));
 }
 
-function sideBySide(say, mine, theirs) {
+function sideBySide(say, mine, theirs, merged) {
   const others = new Map(parts(theirs).map((part) => [part.name, part.text]));
   return parts(mine)
     .filter((part) => part.name !== "tags" && others.get(part.name) !== part.text)
-    .map((part) => onePart(say, part, others.get(part.name)));
+    .map((part) => onePart(say, part, others.get(part.name), merged));
 }
 
 /** One text that differs: yours, theirs, and a field for what is kept, to choose or to merge by hand. */
-function onePart(say, { name, role, number, text }, theirs) {
+function onePart(say, { name, role, number, text }, theirs, merged) {
   const label = number ? say("numbered", { name: say(`role_${role}`), number }) : say(`role_${role}`);
-  const kept = h("textarea", { ...PRIVATE, class: "s-input notranslate rows-input", rows: 4, "aria-label": say("conflict_kept") });
-  kept.value = text;
+  const wanted = () => merged.get(name) ?? text;
+  const kept = h("textarea", {
+    ...PRIVATE, class: "s-input notranslate rows-input", rows: 4, "aria-label": say("conflict_kept"), oninput: () => merged.set(name, kept.value),
+  });
+  kept.value = wanted();
+  const take = (side) => {
+    merged.set(name, side);
+    kept.value = side;
+  };
   const side = (title, side) => h("div", { class: "rows-side" },
     h("span", { class: "rows-label" }, title),
     reading(side),
-    h("button", { type: "button", class: "s-button", onclick: () => (kept.value = side) }, say("conflict_take")));
+    h("button", { type: "button", class: "s-button", onclick: () => take(side) }, say("conflict_take")));
   const element = h("div", { class: "rows-clash" },
     h("h4", { class: "rows-label" }, label),
     h("div", { class: "rows-sides" }, side(say("conflict_yours"), text), side(say("conflict_theirs"), theirs)),
     h("label", { class: "s-field" }, h("span", {}, say("conflict_kept")), kept));
-  return { element, apply: (fields) => withPart(fields, name, kept.value) };
+  return { element, apply: (fields) => withPart(fields, name, wanted()) };
 }
 
 /** Conversations of different shapes are taken as a whole. */
-function asWhole(say, mine, theirs) {
-  let chosen = mine;
+function asWhole(say, mine, theirs, merged) {
+  const wanted = () => merged.get("whole") ?? mine;
   const name = `conflict-${mine.id}`;
   const side = (title, row) => h("label", { class: "rows-side" },
-    h("span", { class: "rows-label" }, h("input", { type: "radio", name, checked: row === mine, onchange: () => (chosen = row) }), " ", title),
+    h("span", { class: "rows-label" }, h("input", { type: "radio", name, checked: row === wanted(), onchange: () => merged.set("whole", row) }), " ", title),
     parts(row).filter((part) => part.text).map((part) => [h("span", { class: "s-term" }, say(`role_${part.role}`)), reading(part.text)]));
   const element = h("div", { class: "rows-sides" }, side(say("conflict_yours"), mine), side(say("conflict_theirs"), theirs));
-  return { element, apply: (fields) => ({ ...fields, body: chosen.body, notes: chosen.notes }) };
+  return { element, apply: (fields) => ({ ...fields, body: wanted().body, notes: wanted().notes }) };
 }
 
 function reading(text) {

@@ -39,8 +39,9 @@ export class Editor {
     return this.#saver?.isClean && !this.#isDirty() ? this.#saver.row.revision : null;
   }
 
-  /** Show a row; what was typed into the one before is saved. */
+  /** Show a row; what was typed into the one before is saved, and a decision that is open stays so. */
   show(row) {
+    if (row.id === this.id && this.#view === "conflict") return;
     this.leave();
     const isOther = row.id !== this.id;
     this.#saver = this.saving.of(row);
@@ -82,12 +83,19 @@ export class Editor {
   }
 
   /** A turn of events of some saver. */
-  heard(saver) {
+  heard(saver, outcome) {
     if (saver !== this.#saver) return;
     this.#mark();
-    if (saver.theirs && this.#view === "form") this.#showConflict();
+    if (outcome?.merged) this.#fillIn();
+    else if (saver.theirs && this.#view === "form") this.#showConflict();
     else if (!saver.theirs && this.#view === "conflict") this.#fillIn();
     else if (saver.state === "saved") this.history.show(this.id);
+  }
+
+  /** Hand over what stands in the fields of this saver's row, as soon as no word is half composed. */
+  async gather(saver) {
+    while (saver === this.#saver && this.form.composing) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    if (saver === this.#saver) this.#take();
   }
 
   /** What another tab left behind has come under the row that is open. */
@@ -129,9 +137,9 @@ export class Editor {
   }
 
   #fillIn() {
-    const { theirs, seen } = this.#saver;
+    const { theirs, seen, merged } = this.#saver;
     this.#view = theirs ? "conflict" : "form";
-    if (theirs) fill(this.scroll, conflictView({ say: this.say, mine: seen, theirs, resolve: (fields) => this.#saver.resolve(fields) }));
+    if (theirs) fill(this.scroll, conflictView({ say: this.say, mine: seen, theirs, merged, resolve: (fields) => this.#saver.resolve(fields) }));
     else if (this.scroll.firstChild !== this.form.element) fill(this.scroll, this.form.element, this.learned.element, this.history.element);
     if (!theirs) this.form.show(seen, seen.trashed);
     this.#mark();
@@ -177,6 +185,7 @@ export class Editor {
 
   #stateWords(state) {
     const { card, isKept } = this.#saver;
+    if (this.#saver.isGone) return this.say("state_gone");
     if (state === "refused") return [card.text, " ", h("button", { type: "button", class: "s-button s-plain", onclick: () => this.#saver.flush() }, this.say("try_again"))];
     if (!isKept) return this.say("state_unkept");
     if (state === "saved") return this.#saver.seen.trashed ? this.say("state_trashed") : [h("span", { "aria-hidden": "true" }, "✓ "), this.say("state_saved")];

@@ -13,6 +13,7 @@ export async function importFile(desk) {
 export async function exportFile(desk) {
   desk.editor.leave();
   await desk.saving.settled();
+  if (desk.waiting.stops(({ seen }) => (seen.dataset ?? desk.dataset.id) === desk.dataset.id)) return;
   const { openExport } = await import("./export.js");
   const { ask, say, language, dataset } = desk;
   openExport({ ask, say, language, dataset: dataset.id });

@@ -1,7 +1,7 @@
 // Saving one row: one save on its way at a time, each on top of the last answer, until the server
 // has everything. Nothing that was typed is let go of before that. Knows no element.
 
-import { same } from "./rows_body.js";
+import { parts, same } from "./rows_body.js";
 import { key } from "./rows_drafts.js";
 
 const PAUSE = 800;
@@ -11,12 +11,14 @@ const WAITS = [1000, 2000, 4000, 8000];
 /**
  * The states: "saved", "editing" (typed, not sent), "saving", "unreachable" (sent again by and by),
  * "refused" (`card` says why; the next change or `flush` tries again), "conflict" (`theirs` is the
- * row as it stands, `seen` as the person wants it; `resolve` ends it).
+ * row as it stands, `seen` as the person wants it, `merged` what was put together so far; `resolve`
+ * ends it).
  */
 export class Saver {
   state = "saved";
   card = null;
   theirs = null;
+  merged = new Map();
   isKept = true;
   #face = null;
   #pending = null;
@@ -24,10 +26,14 @@ export class Saver {
   #timer = null;
   #tries = 0;
   #hurries = false;
+  #isEnded = false;
 
-  /** `row` as the server gave it; `hear(saver, outcome)` is called at each turn of events. */
-  constructor({ row, ask, drafts, hear }) {
-    Object.assign(this, { row, ask, drafts, hear });
+  /**
+   * `row` as the server gave it; `hear(saver, outcome)` is called at each turn of events, and
+   * `gather(saver)` before texts are compared, so that all that was typed is among them.
+   */
+  constructor({ row, ask, drafts, hear, gather }) {
+    Object.assign(this, { row, ask, drafts, hear, gather });
   }
 
   /** The row as the person sees it: the server's, under what was typed since. */
@@ -39,8 +45,29 @@ export class Saver {
     return this.#pending === null && this.#sending === null;
   }
 
+  /** Whether the row was erased for good, so that what was typed has no home any more. */
+  get isGone() {
+    return this.state === "refused" && this.card.key === "rows.unknown";
+  }
+
+  /** The text that the server does not have. */
+  get unsaved() {
+    const { body = {}, notes, tags } = { ...this.#sending?.change, ...this.#pending?.change };
+    return parts({ body, notes, tags }).map((part) => part.text).filter(Boolean).join("\n\n");
+  }
+
+  /** Let go of what was typed and take nothing more: the row is erased. */
+  end() {
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+    this.#sending = this.#pending = this.theirs = null;
+    this.state = "saved";
+    this.drafts.forget(this.row.id);
+  }
+
   /** The person has changed these fields. */
   change(fields) {
+    if (this.#isEnded) return undefined;
     this.#pending = { change: { ...this.#pending?.change, ...fields }, key: key() };
     this.#keep();
     if (this.#sending || this.theirs) return this.hear(this);
@@ -73,8 +100,10 @@ export class Saver {
 
   /** End a conflict by what the person decided, saved on top of the other text. */
   resolve(fields) {
+    if (!this.theirs) return;
     this.row = this.theirs;
     this.theirs = null;
+    this.merged.clear();
     this.#pending = { change: { ...this.#pending.change, ...fields }, key: key() };
     this.#keep();
     this.#send();
@@ -92,9 +121,10 @@ export class Saver {
     this.card = null;
     this.#turn("saving");
     try {
-      this.#saved(await within(PATIENCE, this.ask("save", { id: this.row.id, ...this.#sending })));
+      const saved = await within(PATIENCE, this.ask("save", { id: this.row.id, ...this.#sending }));
+      if (!this.#isEnded) this.#saved(saved);
     } catch (error) {
-      await this.#failed(error);
+      if (!this.#isEnded) await this.#failed(error);
     }
   }
 
@@ -133,17 +163,21 @@ export class Saver {
     let theirs;
     try {
       theirs = await within(PATIENCE, this.ask("row", { id: this.row.id }));
-    } catch {
-      return this.#retryLater();
+      await this.gather(this);
+    } catch (error) {
+      return this.#isEnded ? undefined : this.#failed(error);
     }
+    if (this.#isEnded) return undefined;
     const mine = this.#takeBack();
+    if (mine.tags) mine.tags = joined(this.row.tags ?? [], mine.tags, theirs.tags);
     if (!clashes(this.row, mine, theirs)) {
       this.row = theirs;
+      this.hear(this, { merged: true });
       return this.#send();
     }
     this.theirs = theirs;
     this.#face = theirs;
-    this.#turn("conflict");
+    return this.#turn("conflict");
   }
 
   /** What was on its way and what came later, as one pending change again. */
@@ -172,7 +206,14 @@ export class Saver {
   }
 }
 
-/** Whether both sides have written different texts; status, split and tags follow the later wish. */
+/** Tags as both sides want them: what either added to `base` is there, what either took out is not. */
+function joined(base, mine, theirs) {
+  const added = mine.filter((tag) => !base.includes(tag));
+  const removed = base.filter((tag) => !mine.includes(tag));
+  return [...new Set([...theirs, ...added])].filter((tag) => !removed.includes(tag));
+}
+
+/** Whether both sides have written different texts; status and split follow the later wish. */
 function clashes(base, mine, theirs) {
   return ["body", "notes"].some(
     (field) => field in mine && !same(theirs[field], mine[field]) && !(field in base && same(theirs[field], base[field])),

@@ -7,12 +7,17 @@ export class Saving {
   #savers = new Map();
   #drafts = new Drafts();
   #ask;
-  #hear;
+  #told;
+  #others = new BroadcastChannel("studio.rows");
 
-  /** `hear(saver, outcome)` at each turn of events of any row. */
-  constructor(ask, hear) {
+  /** `told` = {hear, gather} as a saver takes them, and `erased(ids)`: another window erased rows. */
+  constructor(ask, told) {
     this.#ask = ask;
-    this.#hear = hear;
+    this.#told = told;
+    this.#others.onmessage = ({ data }) => {
+      data.erased.forEach((id) => this.drop(id));
+      told.erased(data.erased);
+    };
     window.addEventListener("beforeunload", (event) => this.#mustStay() && event.preventDefault());
     window.addEventListener("online", () => this.flush());
   }
@@ -55,13 +60,27 @@ export class Saving {
     for (const saver of this.open()) saver.flush();
   }
 
-  /** Wait until all rows are saved, or until it is certain that one is not; says whether all are. */
+  /** Forget what was typed into a row that is no more. */
+  drop(id) {
+    const saver = this.#savers.get(id);
+    saver?.end();
+    saver?.release?.();
+    this.#savers.delete(id);
+  }
+
+  /** These rows are erased: no window and no browser storage keeps anything of them. */
+  erase(ids) {
+    ids.forEach((id) => this.drop(id));
+    this.#drafts.erase(ids);
+    this.#others.postMessage({ erased: ids });
+  }
+
+  /** Wait until all rows are saved, or until it is certain that one is not. */
   async settled() {
     this.flush();
     while (this.open().some((saver) => saver.state === "saving" || saver.state === "editing")) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    return this.open().length === 0;
   }
 
   /** Forget clean rows but the one that is shown. */
@@ -72,9 +91,9 @@ export class Saving {
   #made(row) {
     const hear = (saver, outcome) => {
       if (saver.isClean) saver.release?.();
-      this.#hear(saver, outcome);
+      this.#told.hear(saver, outcome);
     };
-    const saver = new Saver({ row, ask: this.#ask, drafts: this.#drafts, hear });
+    const saver = new Saver({ row, ask: this.#ask, drafts: this.#drafts, hear, gather: this.#told.gather });
     this.#savers.set(row.id, saver);
     return saver;
   }

@@ -99,6 +99,10 @@ class Shelf:
         """How often all living rows were saved, in their order."""
         return [row.revision for row in Rows(self._database).living(dataset)]
 
+    def tags(self, dataset: str) -> list[tuple[str, ...]]:
+        """The tags of all living rows, in their order."""
+        return [row.tags for row in Rows(self._database).living(dataset)]
+
     def responses(self, dataset: str) -> list[str]:
         """The answers of all living rows, in their order."""
         return [row.body.response for row in Rows(self._database).living(dataset)]

@@ -82,52 +82,6 @@ def test_a_tab_closed_while_the_server_is_away_leaves_its_text_to_the_next(
     assert shelf.responses(home)[0] == "Left behind."
 
 
-def test_two_tabs_on_one_row_lose_neither_text(visit: Open, shelf: Shelf) -> None:
-    home = shelf.fill("Fever", some_rows())
-    mine, theirs = visit(), visit()
-    sees_row(mine, 1)
-    sees_row(theirs, 1)
-    mine.route(SERVER, lambda asked: asked.abort())
-    write_unheard(mine, "My answer.")
-    write(theirs, "Their answer.")
-    save(theirs)
-    mine.unroute(SERVER)
-    expect(state(mine)).to_contain_text("please decide")
-    expect(mine.locator("#rows .rows-reading")).to_have_text(["My answer.", "Their answer."])
-    mine.get_by_label("What is kept").last.fill("My answer. Their answer.")
-    mine.get_by_role("button", name="Save this").click()
-    expect(state(mine)).to_have_text(SAVED)
-    expect(answer(mine)).to_have_value("My answer. Their answer.")
-    assert shelf.responses(home)[0] == "My answer. Their answer."
-    assert "Their answer." in shelf.histories(home)
-
-
-def test_an_undecided_conflict_survives_a_reload(visit: Open, shelf: Shelf) -> None:
-    shelf.fill("Fever", some_rows())
-    mine, theirs = visit(), visit()
-    sees_row(mine, 1)
-    sees_row(theirs, 1)
-    mine.route(SERVER, lambda asked: asked.abort())
-    write_unheard(mine, "My answer.")
-    write(theirs, "Their answer.")
-    save(theirs)
-    mine.unroute(SERVER)
-    mine.reload()
-    expect(state(mine)).to_contain_text("please decide")
-    expect(mine.locator("#rows .rows-reading")).to_have_text(["My answer.", "Their answer."])
-
-
-def test_a_clean_editor_shows_what_another_tab_saved(visit: Open, shelf: Shelf) -> None:
-    shelf.fill("Fever", some_rows())
-    mine, theirs = visit(), visit()
-    sees_row(mine, 1)
-    sees_row(theirs, 1)
-    write(mine, "New.")
-    save(mine)
-    theirs.bring_to_front()
-    expect(answer(theirs)).to_have_value("New.")
-
-
 def test_rows_are_reviewed_with_the_keyboard_alone(visit: Open, shelf: Shelf) -> None:
     home = shelf.fill("Fever", some_rows())
     page = visit()
