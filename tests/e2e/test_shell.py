@@ -105,10 +105,10 @@ def test_the_page_can_be_installed_as_an_app(
     own.close()
 
 
-def test_strangers_get_neither_manifest_nor_icon(visit: Open, hosted: Hosted) -> None:
-    page = visit("start")
-    page.context.clear_cookies()
+def test_strangers_get_neither_manifest_nor_icon(browser: "Browser", hosted: Hosted) -> None:
+    page = browser.new_page()
+    page.goto(hosted.origin)
+    sees(page, "This browser has not been let in")
     for path in ("manifest.json", "pwa_icon", "page/icon.svg"):
         assert page.request.get(f"{hosted.origin}/{path}").status == 401, path
-    page.reload()
-    sees(page, "This browser has not been let in")
+    page.close()
