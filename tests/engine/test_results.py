@@ -14,10 +14,9 @@ from safetensors.torch import load_file
 from studio.core.errors import Refusal
 from studio.engine.lanes import BASE
 from studio.engine.results import read_result
-from studio.methods import METHODS
 from studio.methods.sites import LowRank
 from tests.engine import tiny_models
-from tests.engine.tuned_models import Tuned, as_others_load, tune
+from tests.engine.tuned_models import KNOBS, Tuned, as_others_load, tune
 
 IDS = torch.tensor([[5, 17, 130, 44, 61, 7, 9]])
 
@@ -110,7 +109,7 @@ def test_rank_alpha_and_dropout_are_those_asked_for(r: int, alpha: float, tmp_pa
     assert isinstance(config["lora_alpha"], int) == alpha.is_integer()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KNOBS)
 def test_no_path_of_the_machine_is_written(method: str, tmp_path: Path) -> None:
     folder = tune(tiny_models.build("llama"), method).write(tmp_path / "tuned")
     for file in folder.iterdir():
@@ -132,7 +131,7 @@ def test_changed_tensors_load_by_their_names_into_the_base(name: str, tmp_path: 
         assert torch.equal(loaded(IDS).logits, made.made.model(IDS).logits)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KNOBS)
 def test_it_is_read_back_by_the_sites_own_names(method: str, tmp_path: Path) -> None:
     made = tune(tiny_models.build("phi"), method)
     read = read_result(made.write(tmp_path / "tuned"))

@@ -22,6 +22,7 @@ def test_a_new_studio_has_nothing_going_on(bench: Workbench) -> None:
         "model": None,
         "dataset": None,
         "run": None,
+        "latest": None,
         "device": None,
         "tasks": [],
         "mark": 0,
