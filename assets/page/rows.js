@@ -107,17 +107,17 @@ class Desk {
     this.list.element.scrollTop = 0;
   }
 
-  /** Write on in the row that was opened last, as soon as it is there. */
+  /** Write on in the row that was opened last, as soon as it is there; it may not come. */
   async #enter() {
     this.screen("row");
     await this.coming;
-    this.editor.focus();
+    if (this.list.open === this.editor.id) this.editor.focus();
   }
 
   /** Save and open the row below, on the next page after the last; `status` is said of this one. */
   async goOn(status = "") {
     await this.coming;
-    if (status) this.editor.setStatus(status);
+    if (status && this.list.open === this.editor.id) this.editor.setStatus(status);
     this.editor.leave();
     const { at, rows } = this.list;
     if (at >= 0 && at < rows.length - 1) return this.list.go(at + 1);

@@ -21,7 +21,7 @@ export function listenToKeys(desk) {
 async function judge(desk, status) {
   if (desk.list.marked.size) return desk.acts.setStatus([...desk.list.marked], status);
   await desk.coming;
-  return desk.editor.setStatus(status);
+  return desk.list.open === desk.editor.id && desk.editor.setStatus(status);
 }
 
 function toList(desk) {

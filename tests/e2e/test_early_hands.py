@@ -1,5 +1,6 @@
 """Hands that are quicker than the machine: no click is lost, and no key meets another row."""
 
+import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -8,12 +9,13 @@ from studio.core.rows import Body, NewRow, Status
 from tests.e2e.conftest import Open
 from tests.e2e.hosted import Hosted
 from tests.e2e.served import Shelf
-from tests.e2e.steps import answer, comes, rows, sees_row, state
+from tests.e2e.steps import answer, comes, rows, sees, sees_row, state
 from tests.e2e.told_runs import ToldRun
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+SERVER = re.compile("component_server")
 NEWS = 2500
 """Milliseconds after which an idle page has heard of what was done elsewhere."""
 SLOW = """([action, milliseconds]) => {
@@ -138,3 +140,19 @@ def test_points_that_are_asked_for_twice_are_drawn_once(visit: Open, shelf: Shel
     page.wait_for_function(f"{drawn}.length >= 6")
     page.wait_for_timeout(NEWS)
     assert page.evaluate(f"{drawn}.join()") == "1,2,3,4,5,6"
+
+
+def test_keys_leave_another_row_alone_while_the_server_is_away(visit: Open, shelf: Shelf) -> None:
+    home = shelf.fill("Fever", some_rows(60))
+    before = shelf.statuses(home)
+    page = visit()
+    sees_row(page, 1)
+    page.route(SERVER, lambda asked: asked.abort())
+    page.get_by_role("listbox").focus()
+    page.keyboard.press("End")
+    sees(page, "The studio has stopped.")
+    page.keyboard.press("f")
+    page.keyboard.press("r")
+    page.unroute(SERVER)
+    sees_row(page, 50)
+    assert shelf.statuses(home) == before
