@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { count } from "./numbers.js";
 
-const PAUSE = 120;
+const PAUSE = 80;
 export const PAGE = 50;
 export const EVERYTHING = { search: "", status: "", split: "", sort: "position", offset: 0, trashed: false };
 
