@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-def test_two_tabs_on_one_row_lose_neither_text(visit: Open, shelf: Shelf) -> None:
-    home = shelf.fill("Fever", some_rows())
+def two_answers(visit: Open) -> "tuple[Page, Page]":
+    """Two windows on row 1: the second has saved its answer, the first could not yet."""
     mine, theirs = visit(), visit()
     sees_row(mine, 1)
     sees_row(theirs, 1)
@@ -34,6 +34,12 @@ def test_two_tabs_on_one_row_lose_neither_text(visit: Open, shelf: Shelf) -> Non
     write(theirs, "Their answer.")
     save(theirs)
     mine.unroute(SERVER)
+    return mine, theirs
+
+
+def test_two_tabs_on_one_row_lose_neither_text(visit: Open, shelf: Shelf) -> None:
+    home = shelf.fill("Fever", some_rows())
+    mine, _ = two_answers(visit)
     expect(state(mine)).to_contain_text("please decide")
     expect(mine.locator("#rows .rows-reading")).to_have_text(["My answer.", "Their answer."])
     mine.get_by_label("What is kept").last.fill("My answer. Their answer.")
@@ -46,14 +52,7 @@ def test_two_tabs_on_one_row_lose_neither_text(visit: Open, shelf: Shelf) -> Non
 
 def test_an_undecided_conflict_survives_a_reload(visit: Open, shelf: Shelf) -> None:
     shelf.fill("Fever", some_rows())
-    mine, theirs = visit(), visit()
-    sees_row(mine, 1)
-    sees_row(theirs, 1)
-    mine.route(SERVER, lambda asked: asked.abort())
-    write_unheard(mine, "My answer.")
-    write(theirs, "Their answer.")
-    save(theirs)
-    mine.unroute(SERVER)
+    mine, _ = two_answers(visit)
     mine.reload()
     expect(state(mine)).to_contain_text("please decide")
     expect(mine.locator("#rows .rows-reading")).to_have_text(["My answer.", "Their answer."])
@@ -61,14 +60,7 @@ def test_an_undecided_conflict_survives_a_reload(visit: Open, shelf: Shelf) -> N
 
 def clash(visit: Open) -> "tuple[Page, Page]":
     """Two windows of which the first has to decide between two answers of row 1."""
-    mine, theirs = visit(), visit()
-    sees_row(mine, 1)
-    sees_row(theirs, 1)
-    mine.route(SERVER, lambda asked: asked.abort())
-    write_unheard(mine, "My answer.")
-    write(theirs, "Their answer.")
-    save(theirs)
-    mine.unroute(SERVER)
+    mine, theirs = two_answers(visit)
     expect(state(mine)).to_contain_text("please decide")
     mine.bring_to_front()
     return mine, theirs

@@ -1,26 +1,18 @@
 """What bar, start page and demo are told."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-import pytest
 
 from studio.core.errors import UserMistake
 from studio.core.words import words
 from studio.ui import bar, demo, start
 from studio.workbench import Workbench
 from tests.tiny_studio import until
-from tests.ui.benches import add_model, add_rows, bench_without_torch
+from tests.ui.benches import add_model, add_rows
 
 Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as made:
-        yield made
 
 
 def asking(part: Callable[..., None], bench: Workbench, name: str) -> Ask:

@@ -1,22 +1,17 @@
 """The Compare tab's actions, as the page and as scripts call them, on a bench without torch."""
 
-import gc
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client
 
-from studio import app
 from studio.core.errors import Refusal, UserMistake
 from studio.core.words import LANGUAGES, words
 from studio.ui.compare_tab import CompareTab
 from studio.ui.edge import Edge
 from studio.workbench import Workbench
 from tests.tiny_studio import until
-from tests.ui.benches import CannedEngine, add_model, bench_without_torch
+from tests.ui.benches import CannedEngine, add_model
 from tests.workbench.answering_runs import answering_run
 from tests.workbench.slow_answer import SlowAnswer, piece
 
@@ -25,12 +20,6 @@ Json = dict[str, Any]
 LANE = {"text": "", "tokens": 2, "seconds": 0.2, "cut": False}
 RESULT = {"base": LANE, "tuned": LANE, "base_proved": True}
 PIECES = [piece(lane, text, at + 1) for at, text in enumerate("ab") for lane in ("base", "tuned")]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as bench:
-        yield bench
 
 
 @pytest.fixture
@@ -156,21 +145,6 @@ def test_values_beyond_their_bounds_are_refused(bench: Workbench, tab: CompareTa
         with pytest.raises(UserMistake) as caught:
             tab.ask(run, "Why?", **more)
         assert caught.value.key == "knobs.out_of_range"
-
-
-@pytest.fixture
-def client(bench: Workbench) -> Iterator[Client]:
-    """A script that speaks with the page. Gradio leaves loops and sockets to the collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        page = app.build(bench)
-        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-        made = Client(address, verbose=False, analytics_enabled=False)
-        yield made
-        made.close()
-        page.close()
-        del made, page
-        gc.collect()
 
 
 def test_scripts_may_ask_too(bench: Workbench, client: Client, answers: list[SlowAnswer]) -> None:

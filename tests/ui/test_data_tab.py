@@ -1,7 +1,6 @@
 """The Data tab's actions, asked as the page asks them and as scripts do."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,17 +13,11 @@ from gradio_client.exceptions import AppError
 from studio.core.words import words
 from studio.ui import data_tab
 from studio.workbench import Workbench
-from tests.ui.benches import CannedEngine, add_model, add_rows, bench_without_torch, sample_rows
+from tests.ui.benches import CannedEngine, add_model, add_rows, sample_rows
 
 Json = dict[str, Any]
 Ask = Callable[..., Json]
 """Asks for an action; the answer holds ``result`` or ``card``."""
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 """The Method tab's actions, as the page and as scripts call them, on a bench without torch."""
 
-import gc
 import json
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client
 
-from studio import app
 from studio.core.errors import UserMistake
 from studio.core.knobs import Knob
 from studio.core.recipe import TRAINING_KNOBS
@@ -21,15 +17,9 @@ from studio.ui.edge import Edge
 from studio.ui.method_tab import MethodTab
 from studio.workbench import Workbench
 from tests.known_model import SHEET
-from tests.ui.benches import CannedEngine, add_model, bench_without_torch
+from tests.ui.benches import CannedEngine, add_model
 
 KNOBS = {knob.name: knob for m in METHODS.values() for knob in (*m.knobs, *TRAINING_KNOBS)}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as bench:
-        yield bench
 
 
 @pytest.fixture
@@ -191,21 +181,6 @@ def test_a_count_needs_no_engine_once_the_sheet_is_kept(bench: Workbench, tab: M
     assert count(tab)["cost"]["trainable"] == 1024
     assert len(tab.overview()) == len(METHODS)
     assert len(bench.engine.asked) == before
-
-
-@pytest.fixture
-def client(bench: Workbench) -> Iterator[Client]:
-    """A script that speaks with the page. Gradio leaves loops and sockets to the collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        page = app.build(bench)
-        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-        made = Client(address, verbose=False, analytics_enabled=False)
-        yield made
-        made.close()
-        page.close()
-        del made, page
-        gc.collect()
 
 
 def test_scripts_can_do_what_the_page_can(bench: Workbench, client: Client) -> None:

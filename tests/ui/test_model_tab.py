@@ -1,30 +1,19 @@
 """The Model tab's actions, as the page and as scripts call them, on a bench without torch."""
 
-import gc
 import time
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client
 
-from studio import app
 from studio.core.errors import Refusal, UserMistake
 from studio.core.words import LANGUAGES, words
 from studio.ui.edge import Edge
 from studio.ui.model_tab import ModelTab
 from studio.workbench import Workbench
-from tests.ui.benches import CannedEngine, add_model, bench_without_torch
+from tests.ui.benches import CannedEngine, add_model
 
 SOURCE = "someone/model"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as bench:
-        yield bench
 
 
 @pytest.fixture
@@ -135,21 +124,6 @@ def test_every_sentence_that_a_task_or_a_pick_names_stands_in_the_catalogue() ->
         said = words(language).under("page.models.")
         assert {f"step_{step}" for step in steps} <= said.keys()
         assert {"format_float32", "format_bfloat16", "language_en", "language_zh"} <= said.keys()
-
-
-@pytest.fixture
-def client(bench: Workbench) -> Iterator[Client]:
-    """A script that speaks with the page. Gradio leaves loops and sockets to the collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        page = app.build(bench)
-        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-        made = Client(address, verbose=False, analytics_enabled=False)
-        yield made
-        made.close()
-        page.close()
-        del made, page
-        gc.collect()
 
 
 def test_scripts_can_do_what_the_page_can(bench: Workbench, client: Client) -> None:

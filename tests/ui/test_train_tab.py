@@ -1,16 +1,11 @@
 """The Train tab's actions, as the page and as scripts call them, on a bench without torch."""
 
-import gc
 import json
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client
 
-from studio import app
 from studio.core.errors import Refusal, UserMistake
 from studio.core.events import Waiting
 from studio.core.rows import Body, NewRow, Status
@@ -19,15 +14,9 @@ from studio.ui.edge import Edge
 from studio.ui.train_tab import TrainTab
 from studio.workbench import Workbench
 from tests.e2e.told_runs import ToldRun, answer, check, saved
-from tests.ui.benches import add_model, add_rows, bench_without_torch
+from tests.ui.benches import add_model, add_rows
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as bench:
-        yield bench
 
 
 @pytest.fixture
@@ -201,21 +190,6 @@ def test_every_sentence_that_the_page_makes_up_stands_in_the_catalogue(language:
     assert {f"left_{one}" for one in reasons} <= said
     assert {*acts, *(f"{one}_what" for one in acts)} <= said
     assert {f"asked_{one}" for one in ("pause", "resume", "stop")} <= said
-
-
-@pytest.fixture
-def client(bench: Workbench) -> Iterator[Client]:
-    """A script that speaks with the page. Gradio leaves loops and sockets to the collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        page = app.build(bench)
-        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-        made = Client(address, verbose=False, analytics_enabled=False)
-        yield made
-        made.close()
-        page.close()
-        del made, page
-        gc.collect()
 
 
 def test_scripts_can_do_what_the_page_can(bench: Workbench, client: Client, run: ToldRun) -> None:

@@ -3,7 +3,6 @@
 import csv
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from studio.core.errors import UserMistake
 from studio.core.words import words
 from studio.ui.transfer import KEPT_SECONDS, Transfer
 from studio.workbench import Workbench
-from tests.ui.benches import bench_without_torch
 
 TABLE = (
     "问题,回答\n什么是哮喘？,一种气道慢性炎症。\n空的,\n"
@@ -22,12 +20,6 @@ TABLE = (
 
 MANY = b"question,answer\n" + b"Why?,Because.\n" * 20_000
 """So many rows that they are still coming in when the next thing is asked."""
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    with bench_without_torch(tmp_path / "data") as made:
-        yield made
 
 
 @pytest.fixture
