@@ -154,10 +154,11 @@ function tell(last, status) {
   }
 }
 
-function signs({ model, dataset, datasets, mark, tasks, latest, run, runs }) {
+function signs({ model, dataset, datasets, mark, tasks, latest, run, runs, method }) {
   return {
     run: [runs, latest?.run, latest?.status, latest?.name, run?.run, run?.status].join(" "),
     model: model?.id ?? "",
+    method: JSON.stringify(method),
     dataset: `${dataset?.id} ${dataset?.dataset} ${datasets}`,
     rows: `${mark} ${dataset?.version}`,
     tasks: JSON.stringify(tasks.map((one) => [one.id, one.status])),

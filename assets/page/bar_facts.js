@@ -42,12 +42,11 @@ function updates(page, { step, total, seconds_left: seconds }) {
   return [done, left(page, seconds)].filter(Boolean).join(" · ");
 }
 
-/** A thin progress bar; without a total it only says that something goes on. */
+/** A thin progress bar; without a total it only says that something goes on. Words stand beside it. */
 export function progress(done, total) {
   const share = total ? Math.min(1, done / total) : null;
-  const bar = h("span", { class: "bar-progress", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, h("span", {}));
+  const bar = h("span", { class: "bar-progress", "aria-hidden": "true" }, h("span", {}));
   if (share === null) bar.classList.add("bar-unknown");
-  else bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
   bar.firstChild.style.width = share === null ? "" : `${share * 100}%`;
   return bar;
 }

@@ -17,6 +17,7 @@ function written({ say, language }, now, texts) {
     now.system && say("copy_system", { text: now.system }),
     say("copy_base", { model, text: texts.base.trim() }),
     say("copy_tuned", { run: run.name, point, text: texts.tuned.trim() }),
+    run.quantisation && say("copy_compressed", { how: run.quantisation }),
     say("copy_source", { model, run: `${run.name} (${run.run})`, point, variety: decimal(now.temperature, 1, language), seed: now.seed }),
     say("safety"),
   ].filter(Boolean).join("\n\n");

@@ -119,17 +119,12 @@ function learning(page, body) {
   ));
   return ({ run }) => {
     drawing.update(run.loss, run.total);
-    const text = run.step === 0 ? say("loading") : say("step_of", {
-      step: count(run.step, language), total: count(run.total, language), time: duration(left(run), language),
-    });
+    const far = { step: count(run.step, language), total: count(run.total, language) };
+    const text = run.step === 0 ? say("loading")
+      : run.seconds_left === null ? say("step_far", far)
+      : say("step_of", { ...far, time: duration(run.seconds_left, language) });
     if (line.textContent !== text) line.textContent = text;
   };
-}
-
-/** Seconds left, by the mean of the updates so far. */
-function left({ seconds, step, total }) {
-  const spent = seconds.reduce((sum, one) => sum + one, 0);
-  return seconds.length ? (spent / seconds.length) * (total - step) : 0;
 }
 
 /** One of the rows that it learns from, another every few seconds. */

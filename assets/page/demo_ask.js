@@ -15,7 +15,7 @@ export function lanes(page, body, look) {
   const form = h("form", { class: "demo-form", onsubmit: submit }, h("label", { class: "s-hidden", for: "demo-question" }, say("question")), field, send);
   const asked = h("p", { class: "demo-asked notranslate", translate: "no" });
   const columns = { base: lane(say, "base"), tuned: lane(say, "tuned") };
-  field.addEventListener("keydown", (event) => isComposing(event) && event.stopPropagation());
+  field.addEventListener("keydown", (event) => event.key === "Enter" && isComposing(event) && event.preventDefault());
 
   fill(body,
     h("p", { class: "demo-done" }, say("ready")),

@@ -24,12 +24,18 @@ export function toast(text, act = null) {
 export function showCard(card) {
   if (card?.name === "Unreachable") return;
   if (!card?.title) console.error(card);
-  const shown = drawn(card?.title ? card : broken(card));
+  const told = card?.title ? card : broken(card);
   const cards = corner("s-cards", "region");
+  if ([...cards.children].some((one) => one.dataset.says === says(told))) return; // it stands there already
+  const shown = drawn(told);
   cards.setAttribute("aria-label", say("errors"));
   cards.prepend(shown);
   while (cards.children.length > MOST_CARDS) cards.lastChild.remove();
   shown.querySelector("button").focus({ preventScroll: true });
+}
+
+function says({ title, text }) {
+  return `${title}\n${text}`;
 }
 
 function broken(error) {
@@ -38,7 +44,7 @@ function broken(error) {
 
 function drawn(card) {
   const close = () => shown.remove();
-  const shown = h("section", { class: "s-error", role: "alert" },
+  const shown = h("section", { class: "s-error", role: "alert", data: { says: says(card) } },
     h("h2", { class: "s-heading" }, card.title),
     h("p", { class: "s-text notranslate", translate: "no", dir: "auto" }, card.text), // it may name a file, a column, a row's text
     card.details && h("details", {}, h("summary", {}, say("details")), h("code", { class: "notranslate", translate: "no", dir: "auto" }, card.details)),

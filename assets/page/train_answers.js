@@ -52,9 +52,8 @@ export class Answers {
 
   #answer([step, text]) {
     const { say, language } = this.page;
-    const when = step === 0 ? say("before") : say("after_update", { n: count(step, language) });
-    return h("div", { class: step === 0 ? "train-answer train-answer-base" : "train-answer" },
-      h("p", { class: "train-when" }, when),
+    return h("div", { class: "train-answer" },
+      h("p", { class: "train-when" }, say("after_update", { n: count(step, language) })),
       h("p", { class: "train-said notranslate", translate: "no", dir: "auto" }, text || say("said_nothing")));
   }
 }

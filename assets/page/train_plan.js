@@ -41,9 +41,11 @@ export class Plan {
       return showCard(error);
     }
     const { dataset, name } = this.plan;
-    if (!this.name.value || this.name.value === this.#suggested) this.name.value = name;
+    const isOurs = !this.name.value || this.name.value === this.#suggested;
+    if (isOurs && document.activeElement !== this.name) this.name.value = name;
     this.#suggested = name;
-    await this.questions.of(dataset?.id ?? null);
+    const { training, checklist } = this.plan;
+    await this.questions.of(dataset?.id ?? null, `${checklist?.version} ${training.check}`);
     return this.#draw();
   }
 
@@ -82,7 +84,7 @@ export class Plan {
     this.#draw();
     plotly().catch(console.error); // the first point is not to wait for it
     try {
-      const run = await this.page.ask("start", { name: this.name.value, questions: this.questions.values });
+      const run = await this.page.ask("start", { name: this.name.value, questions: this.questions.values, order: this.plan.order });
       this.name.value = "";
       announce("changed", { what: "run" });
       this.started(run);

@@ -7,7 +7,7 @@ const COUNT = 3;
 
 /** Fields with what check rows suggest, until somebody types something else. */
 export class Questions {
-  #dataset = null;
+  #of = null;
   #suggested = [];
 
   constructor(page) {
@@ -24,15 +24,16 @@ export class Questions {
     return this.fields.map(({ input }) => input.value).filter((value) => value.trim());
   }
 
-  /** Suggest questions of this dataset; what was typed stays. */
-  async of(dataset) {
-    if (dataset === this.#dataset) return;
-    this.#dataset = dataset;
+  /** Suggest questions of `dataset`, while `state` is as it was; what was typed stays. */
+  async of(dataset, state) {
+    const wanted = dataset && `${dataset} ${state}`;
+    if (wanted === this.#of) return;
+    this.#of = wanted;
     const last = this.#suggested;
     try {
       this.#suggested = dataset ? await this.page.ask("questions", { dataset }) : [];
     } catch (error) {
-      this.#dataset = null;
+      this.#of = null;
       showCard(error);
     }
     this.fields.forEach((field, at) => {

@@ -182,7 +182,8 @@ export class Run {
 
   #act(name, isFirst) {
     const { say } = this.page;
-    const waits = this.#asked !== null && name !== "compare";
+    const isFree = name === "compare" || (name === "stop" && this.#asked === "pause"); // minds change
+    const waits = this.#asked !== null && !isFree;
     const kind = isFirst ? "s-button s-first" : "s-button";
     return h("button", { type: "button", class: kind, disabled: waits, title: waits ? say(`asked_${this.#asked}`) : say(`${name}_what`), onclick: () => this.#do(name) }, say(name));
   }

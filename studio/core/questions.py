@@ -3,25 +3,40 @@
 from collections.abc import Iterable, Iterator
 
 from studio.core.rows import Body, Kind
+from studio.core.splits import bare
 
 COUNT = 3
 """Questions that are asked at a time."""
 
 
-def questions_of(bodies: Iterable[Body]) -> Iterator[str]:
+def asked(body: Body) -> list[str]:
+    """What a person asks in ``body``, turn by turn."""
+    return [message.content for message in body.messages if message.role == "user"]
+
+
+def learned_questions(bodies: Iterable[Body]) -> frozenset[str]:
+    """What trained rows ask in any turn, bare of its dress."""
+    return frozenset(bare(question) for body in bodies for question in asked(body))
+
+
+def questions_of(held_back: Iterable[Body], learned: Iterable[Body]) -> Iterator[str]:
     """The questions of check rows, in their order; each once, those that make sense alone first.
 
-    The last question of a conversation leans on what was said before it.
+    None that a ``learned`` row asks, in whatever dress. The last question of a conversation leans
+    on what was said before it.
     """
-    asked: dict[str, None] = {}
+    taken = set(learned_questions(learned))
     later: list[str] = []
-    for body in bodies:
+    for body in held_back:
         question = body.prompt.strip() if body.kind is not Kind.TEXT else ""
-        if not question or question in asked:
+        if not question or bare(question) in taken:
             continue
-        if sum(message.role == "user" for message in body.messages) > 1:
+        if len(asked(body)) > 1:
             later.append(question)
             continue
-        asked[question] = None
+        taken.add(bare(question))
         yield question
-    yield from dict.fromkeys(question for question in later if question not in asked)
+    for question in later:
+        if bare(question) not in taken:
+            taken.add(bare(question))
+            yield question

@@ -19,8 +19,13 @@ def group_of(body: Body, row: str = "") -> str:
     nothing yet is nobody's duplicate: its own id, ``row``, stands for a question.
     """
     asked = " ".join(m.content for m in body.messages if m.role == "user") or body.response
-    bare = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", asked).casefold())
-    return hashlib.sha256((bare or asked.strip() or row).encode()).hexdigest()[:16]
+    return hashlib.sha256((bare(asked) or row).encode()).hexdigest()[:16]
+
+
+def bare(question: str) -> str:
+    """``question`` without its dress; as it stands where it is nothing but dress."""
+    plain = unicodedata.normalize("NFKC", question).casefold()
+    return re.sub(r"[\W_]+", "", plain) or question.strip()
 
 
 def place(salt: str, group: str) -> float:

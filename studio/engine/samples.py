@@ -140,4 +140,8 @@ def _questions(run: RunFolder, recipe: Recipe, encoder: Encoder, context: int) -
 
 
 def _held_back(run: RunFolder) -> Iterator[str]:
-    return questions_of(row.body for row in run.rows() if row.split is Split.CHECK)
+    rows = run.rows()
+    held_back, learned = (
+        [row.body for row in rows if row.split is wanted] for wanted in (Split.CHECK, Split.TRAIN)
+    )
+    return questions_of(held_back, learned)

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from studio.core.errors import StudioError, from_json
+from studio.core.errors import StudioError, UserMistake, from_json
 from studio.core.recipe import Training
 from studio.core.words import Words
 from studio.ui.edge import Action, Edge
@@ -68,6 +68,7 @@ class TrainTab:
             "cost": None,
             "name": "",
             "checklist": None,
+            "order": self._wanted(desk),
         }
         if model and dataset:
             found = self.bench.orders.checklist(**self._wanted(desk))
@@ -81,10 +82,15 @@ class TrainTab:
             plan["cost"] = self._cost(desk)
         return plan
 
-    def start(self, name: str, questions: list[str]) -> str:
-        """Train what lies on the desk; returns the run's id. It goes on without this page."""
-        desk = self.bench.desk.get()
-        wanted = self._wanted(desk)
+    def start(self, name: str, questions: list[str], order: Json) -> str:
+        """Train what lies on the desk; returns the run's id. It goes on without this page.
+
+        ``order`` is that of the plan that the person has seen. Raises UserMistake
+        ``train.order_changed`` where the desk has changed since.
+        """
+        wanted = self._wanted(self.bench.desk.get())
+        if wanted != order:
+            raise UserMistake("train.order_changed")
         if not any(question.strip() for question in questions):
             wanted["training"] = wanted["training"] | {"sample_every": 0}
         return self.bench.runs.start(**wanted, name=name.strip(), questions=questions)

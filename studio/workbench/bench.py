@@ -92,8 +92,9 @@ class Workbench:
         """What is going on, cheap enough to be asked every second.
 
         ``{"model", "dataset", "run", "latest", "memory": {"used_bytes", "total_bytes"}, "device",
-        "tasks", "mark", "runs", "datasets"}``; ``run`` is the one that goes on, ``latest`` the one
-        that was begun last; ``mark`` changes with each change of the dataset.
+        "tasks", "mark", "runs", "datasets", "method"}``. ``run`` is the one that goes on,
+        ``latest`` the one that was begun last, ``method`` how the next is to learn; ``mark``
+        changes with each change of the dataset.
         """
         desk, memory = self.desk.get(), psutil.virtual_memory()
         model, dataset = desk["model"], desk["dataset"]
@@ -111,6 +112,7 @@ class Workbench:
             "mark": self.rows.rows.mark(dataset) if dataset else 0,
             "runs": len(self.runs.index.list()),
             "datasets": len(self.rows.datasets.list()),
+            "method": {name: desk[name] for name in ("method", "knobs", "training")},
         }
 
     def erase(self, row_ids: Sequence[str]) -> EraseReport:

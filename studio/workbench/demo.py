@@ -94,6 +94,7 @@ class DemoService:
     tasks: Tasks
     _answer: Answer | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _door: threading.Lock = field(default_factory=threading.Lock)
 
     def show(self) -> Json:
         """How far the demo is.
@@ -129,9 +130,10 @@ class DemoService:
         run = self._finished()
         if not question.strip():
             raise UserMistake("compare.empty_prompt")
-        if self._answer is None or self._answer.done:
-            self._answer = answer = Answer(question.strip())
-            self.tasks.start(ASK, run, lambda told: self._stream(run, answer))
+        with self._door:  # of two windows that ask at once, one is heard
+            if self._answer is None or self._answer.done:
+                self._answer = answer = Answer(question.strip())
+                self.tasks.start(ASK, run, lambda told: self._stream(run, answer))
         return self.show()
 
     def reset(self) -> Json:
@@ -209,10 +211,12 @@ class DemoService:
     def _run(self, wanted: str | None) -> Json | None:
         if wanted is None:
             return None
-        shown = self.runs.show(wanted)
-        curves = shown["curves"]
-        kept = {name: shown[name] for name in ("run", "status", "step", "total", "reason")}
-        return kept | {"loss": curves["loss"], "seconds": curves["seconds"]}
+        try:
+            found = self.runs.watch(wanted)
+        except StudioError:  # its folder or its entry is gone: only starting over helps
+            return None
+        names = ("run", "status", "step", "total", "reason", "seconds_left")
+        return {name: found[name] for name in names} | {"loss": found["points"]["loss"]}
 
     def _task(self, kind: str) -> Json | None:
         return next((task for task in self.tasks.list() if task["kind"] == kind), None)

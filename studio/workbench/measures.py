@@ -55,6 +55,7 @@ class Measures:
     def __init__(self, rows: RowService, engine: EngineRoom, tasks: Tasks) -> None:
         self._rows, self._engine, self._tasks = rows, engine, tasks
         self._known: OrderedDict[Key, Measured | StudioError] = OrderedDict()
+        self._gave_way: set[str] = set()
         self._turn = threading.Lock()
 
     def of(
@@ -71,7 +72,8 @@ class Measures:
                 self._known.move_to_end(key)
                 return self._known[key]
         subject = "/".join(map(str, key))
-        if not self._has_failed(subject) and self._engine.device_owner() is None:
+        if not self._is_settled(subject) and self._engine.device_owner() is None:
+            self._gave_way.discard(subject)
             self._tasks.start(
                 MEASURE, subject, lambda told: self._measure(model, dataset, room, told)
             )
@@ -81,15 +83,21 @@ class Measures:
         """End what is being measured: the engine is about to be closed."""
         for task in self._tasks.list():
             if task["kind"] == MEASURE and task["status"] == "running":
+                self._gave_way.add(task["subject"])
                 self._tasks.cancel(task["id"])
 
-    def _has_failed(self, subject: str) -> bool:
-        """Whether the engine broke over it, as it would again; not if somebody closed it."""
-        return any(
-            (task["kind"], task["subject"], task["status"]) == (MEASURE, subject, "failed")
-            and task["error"]["key"] != "engine.closed"
-            for task in self._tasks.list()
-        )
+    def _is_settled(self, subject: str) -> bool:
+        """Whether the engine broke over it, as it would again, or the person does not want it.
+
+        Where it only gave way to something, or the engine was closed, it is tried again.
+        """
+        tried = [t for t in self._tasks.list() if (t["kind"], t["subject"]) == (MEASURE, subject)]
+        if not tried or subject in self._gave_way:
+            return False
+        last = tried[-1]
+        if last["status"] == "failed":
+            return str(last["error"]["key"]) != "engine.closed"
+        return str(last["status"]) == "cancelled"
 
     def _measure(self, model: ModelEntry, dataset: str, room: Room, told: Told) -> None:
         rows = self._rows.rows.ready(dataset)

@@ -69,9 +69,10 @@ class RunBook:
         found = next((entry for entry in self.index.list() if entry.id in living), None)
         if found is None:
             return None
+        brief = self._brief(found)
         with self.watching.at(found.id) as followed:
-            left = followed.seconds_left(time.time())
-        return self._brief(found) | {"seconds_left": left}
+            left = followed.seconds_left(time.time()) if brief["status"] == "running" else None
+        return brief | {"seconds_left": left}
 
     def latest(self) -> Json | None:
         """The run that was begun last, briefly, unless it lies in the trash."""
@@ -156,10 +157,11 @@ class RunBook:
         share = Training.read(training or {}).check
         rows = self.orders.rows.rows.ready(home.id)
         splits = parted([(row.split, row.group) for row in rows], home.salt, share)
-        held_back = (
-            row.body for row, split in zip(rows, splits, strict=True) if split is Split.CHECK
+        held_back, learned = (
+            [row.body for row, split in zip(rows, splits, strict=True) if split is wanted]
+            for wanted in (Split.CHECK, Split.TRAIN)
         )
-        return list(islice(questions_of(held_back), COUNT))
+        return list(islice(questions_of(held_back, learned), COUNT))
 
     def rename(self, wanted: str, name: str) -> Json:
         """Give a run another name; returns it, briefly."""

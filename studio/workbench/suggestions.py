@@ -7,7 +7,9 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from studio.core.rows import Body, Split
+from studio.core.questions import asked, learned_questions
+from studio.core.rows import Split
+from studio.core.splits import bare
 from studio.store.run_folder import RunRow
 
 COUNT = 3
@@ -18,13 +20,13 @@ Json = dict[str, Any]
 def suggest(rows: Iterable[RunRow], seed: int) -> list[Json]:
     """``{"row", "question", "system", "answer"}``, others with another ``seed``."""
     rows = tuple(rows)
-    learned = {_bare(text) for row in rows if row.split is Split.TRAIN for text in _asked(row.body)}
+    learned = learned_questions(row.body for row in rows if row.split is Split.TRAIN)
     found: dict[str, Json] = {}
     for row in rows:
-        asked = _asked(row.body)
-        if row.split is Split.CHECK and len(asked) == 1 and asked[0].strip():
-            found.setdefault(_bare(asked[0]), _suggestion(row, asked[0]))
-    usable = [one for bare, one in found.items() if bare not in learned]
+        questions = asked(row.body)  # what comes later in a conversation makes no sense alone
+        if row.split is Split.CHECK and len(questions) == 1 and questions[0].strip():
+            found.setdefault(bare(questions[0]), _suggestion(row, questions[0]))
+    usable = [one for plain, one in found.items() if plain not in learned]
     return random.Random(seed).sample(usable, min(COUNT, len(usable)))
 
 
@@ -35,12 +37,3 @@ def _suggestion(row: RunRow, question: str) -> Json:
         "system": row.body.system,
         "answer": row.body.response.strip(),
     }
-
-
-def _asked(body: Body) -> list[str]:
-    """What a person asks in it; what comes later in a conversation makes no sense alone."""
-    return [message.content for message in body.messages if message.role == "user"]
-
-
-def _bare(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -7,7 +7,13 @@ def talk(*turns: str) -> Body:
 
 
 def test_questions_come_in_the_order_of_their_rows_each_once() -> None:
-    assert list(questions_of(map(talk, ["b", "a", " b ", "c"]))) == ["b", "a", "c"]
+    assert list(questions_of(map(talk, ["b", "a", " b ", "B?", "c"]), [])) == ["b", "a", "c"]
+
+
+def test_what_is_learned_is_not_asked_in_whatever_dress_and_turn() -> None:
+    held_back = [talk("What is aspirin"), talk("Ｈｏｗ？"), talk("And  then"), talk("Why?")]
+    learned = [talk("Hello", "What is ASPIRIN?"), talk("how"), talk("x", "and then?")]
+    assert list(questions_of(held_back, learned)) == ["Why?"]
 
 
 def test_the_last_question_of_a_conversation_comes_after_those_that_stand_alone() -> None:
@@ -17,8 +23,8 @@ def test_the_last_question_of_a_conversation_comes_after_those_that_stand_alone(
         talk("What?", "How?"),
         talk("x", "And then?"),
     ]
-    assert list(questions_of(bodies)) == ["How?", "And then?"]
+    assert list(questions_of(bodies, [])) == ["How?", "And then?"]
 
 
 def test_rows_without_a_question_give_none() -> None:
-    assert list(questions_of([Body(text="Plain."), Body.pair(" ", "An answer.")])) == []
+    assert list(questions_of([Body(text="Plain."), Body.pair(" ", "An answer.")], [])) == []

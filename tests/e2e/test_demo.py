@@ -58,7 +58,7 @@ def answer(question: str, base: str, tuned: str, *, done: bool) -> Json:
 
 def learning(step: int) -> Json:
     losses = [4.0 - n / 8 for n in range(step)]
-    return RUN | {"step": step, "loss": losses, "seconds": [2.0] * step}
+    return RUN | {"step": step, "loss": losses, "seconds_left": 36.0 - 2 * step}
 
 
 @pytest.fixture

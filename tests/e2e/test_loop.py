@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from studio.core.words import assets_folder
+from studio.store.run_folder import RunFolder
 from tests.e2e.conftest import Open
 from tests.e2e.served import Served, Shelf
 from tests.e2e.steps import SAVED, answer, comes, rows, save, state, write
@@ -68,6 +69,8 @@ def test_from_the_door_to_two_answers(open_page: Open, served: Served, shelf: Sh
     page.reload()
     points(page, 2)
     served.kill()
+    (run,) = map(RunFolder, (shelf.folder / "runs").iterdir())
+    assert run.state().status == "running"
     served.start()  # the key of before lets this window in again
     comes(page, lambda: bool(page.evaluate("document.querySelector('#train .train-away').hidden")))
     expect(page.locator("#train .train-run .s-pill")).to_have_text("finished", timeout=SLOWLY)

@@ -137,7 +137,7 @@ def test_a_server_that_was_killed_is_missed_quietly_and_found_again(
 
 
 def test_what_a_model_says_is_text_and_nothing_else(visit: Open, run: ToldRun) -> None:
-    run.say(answer(0, HOSTILE, HOSTILE), answer(4, HOSTILE, "**" + HOSTILE))
+    run.say(answer(2, HOSTILE, HOSTILE), answer(4, HOSTILE, "**" + HOSTILE))
     run.learn(1, 4)
     page = visit("train")
     expect(page.locator("#train .train-asked")).to_have_text(HOSTILE)

@@ -65,11 +65,27 @@ def test_a_start_that_must_wait_says_why(bench: Workbench, language: str) -> Non
     add_rows(bench)
     tab = TrainTab(bench, words(language))
     with bench.engine.device("chat"):
-        problem = tab.plan()["checklist"]["problem"]
-        refused = Edge(words(language)).answering(tab.start)({"name": "", "questions": []})
+        plan = tab.plan()
+        problem = plan["checklist"]["problem"]
+        asked = {"name": "", "questions": [], "order": plan["order"]}
+        refused = Edge(words(language)).answering(tab.start)(asked)
     assert problem["key"] == "lease.busy"
     assert refused["card"]["text"] == words(language).say("errors.lease.busy", owner="chat")
     assert tab.runs() == []
+
+
+def test_what_another_window_has_changed_is_not_trained_unseen(
+    bench: Workbench, tab: TrainTab
+) -> None:
+    add_model(bench)
+    add_rows(bench)
+    seen = tab.plan()["order"]
+    bench.desk.choose(method="full")
+    with pytest.raises(UserMistake) as caught:
+        tab.start("", [], seen)
+    assert caught.value.key == "train.order_changed"
+    assert tab.runs() == []
+    assert tab.plan()["order"] != seen
 
 
 def test_a_run_is_told_bit_by_bit(tab: TrainTab, run: ToldRun) -> None:
@@ -173,7 +189,7 @@ def test_what_a_page_sends_is_checked(tab: TrainTab) -> None:
     for wrong in ({"run": 1}, {"run": "x", "seen": "0"}, {"run": ["x"]}):
         assert edge.answering(tab.watch)(wrong)["card"]["key"] == "page.arguments"
     questions = edge.answering(tab.start)
-    assert questions({"name": "", "questions": "?"})["card"]["key"] == "page.arguments"
+    assert questions({"name": "", "questions": "?", "order": {}})["card"]["key"] == "page.arguments"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

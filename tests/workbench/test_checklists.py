@@ -1,6 +1,7 @@
 """What stands before a start, against a store that is real and an engine that knows by heart."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def measured(workshop: Workshop, order: Json, **answer: Any) -> Json:
     return workshop.orders.checklist(**order)
 
 
-def breaking(workshop: Workshop, error: StudioError) -> list[str]:
+def breaking(
+    workshop: Workshop, error: StudioError, meanwhile: Callable[[], None] = lambda: None
+) -> list[str]:
     """Let the engine answer ``error`` to whoever measures; how often it did."""
     whole, times = workshop.engine.call, []
 
@@ -61,6 +64,7 @@ def breaking(workshop: Workshop, error: StudioError) -> list[str]:
         if op != "measure":
             return whole(op, **args)
         times.append(op)
+        meanwhile()
         raise error
 
     workshop.engine.call = call  # type: ignore[method-assign]
@@ -187,6 +191,19 @@ def test_an_engine_that_was_closed_says_nothing_of_the_rows(
         assert problem(workshop, order) is None
         until(lambda asked=asked: len(times) == asked)
         until(lambda: [task["status"] for task in workshop.tasks.list()] == ["failed"])
+
+
+def test_counting_that_was_cancelled_is_not_begun_again(workshop: Workshop, order: Json) -> None:
+    times = breaking(workshop, Refusal("engine.closed"), meanwhile=lambda: cancel_all(workshop))
+    for _ in range(3):
+        assert problem(workshop, order) is None
+        until(lambda: [task["status"] for task in workshop.tasks.list()] == ["cancelled"])
+    assert times == ["measure"]
+
+
+def cancel_all(workshop: Workshop) -> None:
+    for task in workshop.tasks.list():
+        workshop.tasks.cancel(task["id"])
 
 
 def test_time_is_taken_from_the_last_run_of_that_model_and_method(

@@ -3,6 +3,7 @@ import pytest
 from studio.core.errors import UserMistake
 from studio.core.events import Ended, Started, Stepped
 from studio.core.words import words
+from studio.store.atomic import discard
 from studio.store.run_folder import RunFolder
 from studio.workbench.demo import DATASET, LENGTH, DemoService, lessons
 from studio.workbench.tasks import Tasks
@@ -208,3 +209,11 @@ def test_what_the_audience_may_ask_is_none_of_the_rows(language: str) -> None:
     examples = words(language).under("page.demo.example_").values()
     assert examples
     assert not {example.casefold() for example in examples} & learned
+
+
+def test_a_run_that_is_gone_leaves_starting_over(workshop: Workshop, demo: DemoService) -> None:
+    run = begin(demo)
+    kill(workshop, run)
+    discard(workshop.data.runs / run)
+    assert demo.show()["stage"] == "stuck"
+    assert demo.reset()["stage"] == "idle"

@@ -28,6 +28,7 @@ def test_a_new_studio_has_nothing_going_on(bench: Workbench) -> None:
         "mark": 0,
         "runs": 0,
         "datasets": 0,
+        "method": {name: bench.desk.get()[name] for name in ("method", "knobs", "training")},
     }
 
 
